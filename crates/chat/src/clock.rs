@@ -1,0 +1,20 @@
+//! Time as an argument: every wall-clock reading of the program goes through a [`Clock`], so that tests can move it.
+
+use jiff::Timestamp;
+
+/// Tells the time of day. Waiting is another matter and uses tokio's timers.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// The present moment in UTC.
+    fn now(&self) -> Timestamp;
+}
+
+/// The operating system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the operating system for the time")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
