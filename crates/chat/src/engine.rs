@@ -1,0 +1,364 @@
+//! [`Chat`]: starts turns, lets them be read, stopped and found again. What every dialect talks to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind};
+use crate::ids::{ConversationId, TurnId, public_id};
+use crate::models::{Answering, ModelCatalog};
+use crate::placement::place;
+use crate::principal::Principal;
+use crate::provider::{PromptMessage, Role};
+use crate::registry::Registry;
+use crate::store::{
+    HistoryPage, ImportedMessage, NewMessage, OpenError, OpenTurn, Opened, Place, StoredConversation, TurnStore,
+};
+use crate::tasks::Tasks;
+use crate::turn::{Dialect, Input, ListedMessage, MessageRef, ModelName, TurnRequest};
+use crate::turn_log::{Reply, StopReason, TurnLog, TurnStream};
+
+mod checkpoints;
+mod run;
+
+/// The most that is read of a conversation to match a client's list against.
+const PATH_BYTES: usize = 16 << 20;
+/// How long a task may take to end once its turn was told to stop by shutdown: one commit.
+const LAST_COMMIT: Duration = Duration::from_secs(10);
+
+/// What the operator may set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a status may wait for the first delta.
+    pub head_wait: Duration,
+    /// How long a turn may run that nobody reads.
+    pub max_duration: Duration,
+    /// The most bytes of answer and reasoning.
+    pub max_answer: usize,
+    /// How long the events of an ended turn can be read again.
+    pub retention: Duration,
+    /// Tokens of history sent to a model whose context is not known.
+    pub history_tokens: u32,
+    /// How often a running turn is saved on the way, at least.
+    pub checkpoint_interval: Duration,
+    /// The name under which this process owns its turns.
+    pub node: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            head_wait: Duration::from_secs(10),
+            max_duration: Duration::from_secs(30 * 60),
+            max_answer: 4 << 20,
+            retention: Duration::from_secs(15 * 60),
+            history_tokens: 32_000,
+            checkpoint_interval: Duration::from_secs(1),
+            node: "latimer".to_owned(),
+        }
+    }
+}
+
+/// The core's face. Cheap to clone.
+#[derive(Clone)]
+pub struct Chat {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn TurnStore>,
+    models: ModelCatalog,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    tasks: Tasks,
+    running: Registry,
+}
+
+/// What came of a stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The turn has ended, now or before.
+    Ended(Reply),
+    /// No such turn yet: one that opens under this name within a minute is stopped at once.
+    Marked,
+}
+
+impl Chat {
+    /// Takes over the data: closes the turns that a dead process left open, then begins to save running ones.
+    pub async fn start(
+        store: Arc<dyn TurnStore>,
+        models: ModelCatalog,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        tasks: Tasks,
+    ) -> Result<Self, Error> {
+        let interrupted = store.close_interrupted(&settings.node, clock.now()).await?;
+        if interrupted > 0 {
+            tracing::warn!(turns = interrupted, "closed turns that the last process left open");
+        }
+        let running = Registry::default();
+        let chat = Self { inner: Arc::new(Inner { store, models, clock, settings, tasks, running }) };
+        chat.inner.tasks.spawn(checkpoints::save_running_turns(chat.inner.clone()));
+        Ok(chat)
+    }
+
+    /// The models that can answer.
+    pub fn models(&self) -> &ModelCatalog {
+        &self.inner.models
+    }
+
+    /// What the operator set.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Opens a turn and runs it in a task of its own. Once this returns, the question is stored. A repeated request
+    /// gives the stream of the turn that it started the first time, from its first event.
+    pub async fn ask(&self, principal: &Principal, request: TurnRequest) -> Result<TurnStream, Error> {
+        if self.inner.tasks.closing().is_cancelled() {
+            let soon = ErrorKind::Unavailable { retry_after: Duration::from_secs(5) };
+            return Err(Error::new(soon, "the server is stopping; try again in a moment"));
+        }
+        let answering = self.inner.models.resolve(request.provider.as_deref(), request.model.as_deref())?;
+        let open = self.plan(principal, &request, &answering).await?;
+        let log = TurnLog::new(request.when_unread);
+        let stream = log.read_from(0);
+        let (tell, told) = oneshot::channel();
+        // The task opens the turn too: a handler that vanishes in between must not leave it open.
+        let turn = run::Turn { chat: self.inner.clone(), log, answering, request };
+        self.inner.tasks.spawn(turn.open_and_run(open, tell));
+        match told.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the turn could not be opened")))? {
+            None => Ok(stream),
+            Some(earlier) => Ok(self.log(principal, &earlier).await?.read_from(0)),
+        }
+    }
+
+    /// The log of a turn that runs, or of one that ended a while ago, from the store.
+    pub async fn log(&self, principal: &Principal, name: &str) -> Result<Arc<TurnLog>, Error> {
+        if let Some(log) = self.inner.running.find(principal.account(), name) {
+            return Ok(log);
+        }
+        let stored = self.inner.store.turn(principal.account(), name).await?;
+        let turn = stored.ok_or_else(|| Error::not_found("turn"))?;
+        match turn.end {
+            Some(end) => Ok(TurnLog::ended(turn.head, turn.transcript, end)),
+            // It was opened and is about to be registered, or it ended between the two look-ups.
+            None => self.inner.running.find(principal.account(), name).ok_or_else(|| {
+                let soon = ErrorKind::Unavailable { retry_after: Duration::from_secs(1) };
+                Error::new(soon, "the turn is being opened; try again in a moment")
+            }),
+        }
+    }
+
+    /// As [`Chat::log`], but only while the events of an ended turn are kept.
+    pub async fn resume(&self, principal: &Principal, name: &str) -> Result<Arc<TurnLog>, Error> {
+        let log = self.log(principal, name).await?;
+        let age = log.outcome().map(|end| self.inner.clock.now().duration_since(end.ended_at).unsigned_abs());
+        if age.is_some_and(|age| age > self.inner.settings.retention) {
+            return Err(Error::new(
+                ErrorKind::Gone,
+                "the events of this turn are no longer kept; read the session's messages",
+            ));
+        }
+        Ok(log)
+    }
+
+    /// Stops a turn at whatever phase it is, and waits for its record; idempotent.
+    pub async fn cancel(&self, principal: &Principal, name: &str) -> Result<Cancelled, Error> {
+        let account = principal.account();
+        if let Some(log) = self.inner.running.find(account, name) {
+            log.stop(StopReason::Requested);
+            return Ok(Cancelled::Ended(log.read_from(0).reply().await));
+        }
+        if let Some(turn) = self.inner.store.turn(account, name).await?
+            && let Some(end) = turn.end
+        {
+            return Ok(Cancelled::Ended(Reply { head: turn.head, text: turn.transcript.text, end }));
+        }
+        match self.inner.running.stop_or_mark(account, name) {
+            Some(log) => Ok(Cancelled::Ended(log.read_from(0).reply().await)),
+            None => Ok(Cancelled::Marked),
+        }
+    }
+
+    /// A conversation of the caller's by its public id.
+    pub async fn conversation(
+        &self,
+        principal: &Principal,
+        dialect: Dialect,
+        name: &str,
+    ) -> Result<StoredConversation, Error> {
+        let found = self.inner.store.conversation(principal.account(), dialect, name).await?;
+        found.ok_or_else(|| Error::not_found("session"))
+    }
+
+    /// A page of its selected path: at most `limit` messages before the message `before`, else the newest.
+    pub async fn history(
+        &self,
+        principal: &Principal,
+        conversation: ConversationId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<HistoryPage, Error> {
+        let page = self.inner.store.history(principal.account(), conversation, before, limit).await?;
+        page.ok_or_else(|| Error::invalid("before", "before is not a message of this session's selected path"))
+    }
+
+    /// Answers if the store can be read.
+    pub async fn ping(&self) -> Result<(), Error> {
+        Ok(self.inner.store.ping().await?)
+    }
+
+    /// Refuses new turns, lets running ones finish within `grace`, then ends them as interrupted with their text kept.
+    /// True if every task of ours has ended.
+    pub async fn shutdown(&self, grace: Duration) -> bool {
+        if self.inner.tasks.close(grace).await {
+            return true;
+        }
+        for log in self.inner.running.running() {
+            log.stop(StopReason::Shutdown);
+        }
+        self.inner.tasks.close(LAST_COMMIT).await
+    }
+
+    /// Decides all that can be decided before the commit: ids, and where a list attaches.
+    async fn plan(
+        &self,
+        principal: &Principal,
+        request: &TurnRequest,
+        answering: &Answering,
+    ) -> Result<OpenTurn, Error> {
+        let account = principal.account();
+        let clock = self.inner.clock.as_ref();
+        let answered_by = answering.name();
+        let asked = ModelName {
+            provider: request.provider.clone().unwrap_or_else(|| answered_by.provider.clone()),
+            model: request.model.clone().unwrap_or_else(|| answered_by.model.clone()),
+        };
+        let (place, imports, question) = match &request.input {
+            Input::Message { id, content, parent } => {
+                let place = parent.clone().map_or(Place::Tip, Place::AfterId);
+                (place, Vec::new(), Some(new_message(id.as_deref(), content)))
+            }
+            Input::Transcript(list) => self.plan_list(principal, request, list).await?,
+        };
+        Ok(OpenTurn {
+            turn: TurnId::new(clock),
+            name: request.name.clone().unwrap_or_else(|| public_id("turn_")),
+            account,
+            dialect: request.dialect,
+            conversation: ConversationId::new(clock),
+            conversation_name: request.conversation.clone().unwrap_or_else(|| public_id("sess_")),
+            place,
+            imports,
+            question,
+            answer_id: public_id("resp_"),
+            asked,
+            answered_by,
+            opened_at: clock.now(),
+            owner: self.inner.settings.node.clone(),
+            request_hash: request.request_hash,
+            idempotency: request.idempotency.clone(),
+        })
+    }
+
+    async fn plan_list(
+        &self,
+        principal: &Principal,
+        request: &TurnRequest,
+        list: &[ListedMessage],
+    ) -> Result<(Place, Vec<ImportedMessage>, Option<NewMessage>), Error> {
+        let path = self.selected_path(principal, request).await?;
+        let placement = place(&path, list);
+        let Some((question, brought)) = list[placement.known..].split_last() else {
+            return Ok((placement.place, Vec::new(), None));
+        };
+        // A client's id is stored only where it can't meet one that is there already.
+        let message = |item: &ListedMessage| new_message(None, &item.content);
+        let imports = brought.iter().map(|item| ImportedMessage {
+            turn: TurnId::new(self.inner.clock.as_ref()),
+            message: message(item),
+            role: item.role,
+        });
+        Ok((placement.place, imports.collect(), Some(message(question))))
+    }
+
+    async fn selected_path(
+        &self,
+        principal: &Principal,
+        request: &TurnRequest,
+    ) -> Result<Vec<crate::store::PathMessage>, Error> {
+        let Some(name) = &request.conversation else { return Ok(Vec::new()) };
+        let account = principal.account();
+        let conversation = self.inner.store.conversation(account, request.dialect, name).await?;
+        match conversation.and_then(|conversation| conversation.tip) {
+            Some(tip) => Ok(self.inner.store.path(account, tip, PATH_BYTES).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Inner {
+    /// What the model is to read: the caller's own list, or the stored path and the new question.
+    async fn conversation_so_far(
+        &self,
+        request: &TurnRequest,
+        account: crate::ids::AccountId,
+        follows: Option<MessageRef>,
+        asks_anew: bool,
+        budget: u32,
+    ) -> Result<Vec<PromptMessage>, Error> {
+        let content = match &request.input {
+            Input::Transcript(list) => {
+                let said = |item: &ListedMessage| PromptMessage { role: item.role, content: item.content.clone() };
+                return Ok(list.iter().map(said).collect());
+            }
+            Input::Message { content, .. } => content,
+        };
+        let path = match follows {
+            // Four bytes a token is what an estimate counts for ASCII; other scripts come out shorter.
+            Some(from) => self.store.path(account, from, budget as usize * 4 + content.len()).await?,
+            None => Vec::new(),
+        };
+        let said = path
+            .into_iter()
+            .filter(|message| !message.silent && !(asks_anew && Some(message.at) == follows))
+            .map(|message| PromptMessage { role: message.role, content: message.content });
+        let question = PromptMessage { role: Role::User, content: content.clone() };
+        Ok(said.chain([question]).collect())
+    }
+}
+
+fn new_message(id: Option<&str>, content: &str) -> NewMessage {
+    NewMessage { id: id.map_or_else(|| public_id("msg_"), str::to_owned), content: content.to_owned() }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        let kind = match error {
+            OpenError::Store(error) => return error.into(),
+            OpenError::Conflict(_) => ErrorKind::Conflict,
+            OpenError::ParentNotFound => ErrorKind::Invalid { field: Some("parentId") },
+            OpenError::QuotaExceeded { retry_after } => {
+                ErrorKind::QuotaExceeded { retry_after: Duration::from_secs(retry_after) }
+            }
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// What the turn's task tells the one who asked: nothing more for a new turn, the name of the earlier one for a repeat.
+type Told = oneshot::Sender<Result<Option<String>, Error>>;
+
+/// Tells who asked what opening came to.
+fn tell(told: Told, opened: &Result<Opened, Error>) {
+    let news = match opened {
+        Ok(Opened::New(_)) => Ok(None),
+        Ok(Opened::Repeat { name }) => Ok(Some(name.clone())),
+        Err(error) => Err(error.clone()),
+    };
+    // Who asked may be gone; then the turn's own rule for a vanished reader applies.
+    let _gone = told.send(news);
+}

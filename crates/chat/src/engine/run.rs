@@ -1,0 +1,223 @@
+//! The task of one turn: open, ask the provider, write the log, commit the end.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+
+use super::{Inner, Told, tell};
+use crate::error::{Error, ErrorKind};
+use crate::models::Answering;
+use crate::prompt;
+use crate::provider::{
+    CompletionError, CompletionEvent, CompletionRequest, FinishReason, PromptMessage, Usage, estimate_tokens,
+};
+use crate::store::{CloseTurn, NewTurn, OpenTurn, Opened};
+use crate::turn::{Failure, Outcome, TurnEnd, TurnHead, TurnRequest};
+use crate::turn_log::{StopReason, TurnLog};
+
+/// At most this many events become one write of the log.
+const BATCH: usize = 256;
+/// Between two tries to record an end that could not be committed.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(10);
+/// Tokens kept free for the answer where the caller sets no limit.
+const ANSWER_TOKENS: u32 = 512;
+
+pub(super) struct Turn {
+    pub(super) chat: Arc<Inner>,
+    pub(super) log: Arc<TurnLog>,
+    pub(super) answering: Answering,
+    pub(super) request: TurnRequest,
+}
+
+/// How the model's answer came out.
+struct Answer {
+    outcome: Outcome,
+    usage: Option<Usage>,
+}
+
+impl Answer {
+    fn failed(error: impl Into<Error>) -> Self {
+        Self { outcome: Outcome::Failed(error.into().into()), usage: None }
+    }
+}
+
+impl Turn {
+    pub(super) async fn open_and_run(self, open: OpenTurn, told: Told) {
+        let opened = self.chat.store.open_turn(open).await.map_err(Error::from);
+        if let Ok(Opened::New(new)) = &opened {
+            self.log.open(new.head.clone());
+            self.chat.running.insert(&new.head, &self.log);
+        }
+        tell(told, &opened);
+        if let Ok(Opened::New(new)) = opened {
+            self.run(*new).await;
+        }
+    }
+
+    async fn run(self, new: NewTurn) {
+        let started = tokio::time::Instant::now();
+        let answer = AssertUnwindSafe(self.answer(&new)).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(turn.id = %new.head.turn, "the task of a turn panicked");
+            Answer::failed(Error::new(ErrorKind::Internal, "the server failed while it was answering"))
+        });
+        tracing::info!(
+            turn.id = %new.head.turn,
+            provider.name = new.head.answered_by.provider,
+            model = new.head.answered_by.model,
+            outcome = outcome_name(&answer.outcome),
+            duration_ms = started.elapsed().as_millis(),
+            "turn ended"
+        );
+        self.close(&new.head, answer).await;
+        self.chat.running.remove(&new.head);
+    }
+
+    async fn answer(&self, new: &NewTurn) -> Answer {
+        if self.log.stopping().is_cancelled() {
+            return self.stopped();
+        }
+        let messages = match self.prompt(new).await {
+            Ok(messages) => messages,
+            Err(error) => return Answer::failed(error),
+        };
+        let prompt_tokens = messages.iter().map(|message| estimate_tokens(&message.content)).sum();
+        let mut answer = self.complete(messages).await;
+        answer.usage.get_or_insert_with(|| {
+            let transcript = self.log.transcript();
+            let completion_tokens = estimate_tokens(&transcript.text) + estimate_tokens(&transcript.reasoning);
+            Usage { prompt_tokens, completion_tokens, estimated: true, ..Usage::default() }
+        });
+        answer
+    }
+
+    async fn prompt(&self, new: &NewTurn) -> Result<Vec<PromptMessage>, Error> {
+        let budget = self.prompt_budget();
+        let asks_anew = new.head.question_id.is_none();
+        let said = self.chat.conversation_so_far(&self.request, new.head.account, new.follows, asks_anew, budget);
+        Ok(prompt::assemble(self.request.instructions.as_deref(), said.await?, budget))
+    }
+
+    /// Tokens for the prompt. A quarter of a known context stays free, since the tokens are estimated.
+    fn prompt_budget(&self) -> u32 {
+        match self.answering.provider.context_tokens(&self.answering.model) {
+            None => self.chat.settings.history_tokens,
+            Some(context) => {
+                let answer = self.request.max_tokens.unwrap_or(ANSWER_TOKENS).min(context / 2);
+                (context - answer) / 4 * 3
+            }
+        }
+    }
+
+    /// Lets the provider write into the log until it ends, fails, or the turn is stopped. Returning drops the
+    /// provider's stream, which closes its connection.
+    async fn complete(&self, messages: Vec<PromptMessage>) -> Answer {
+        let provider = &self.answering.provider;
+        let mut events = provider
+            .stream(CompletionRequest {
+                model: self.answering.model.clone(),
+                messages,
+                temperature: self.request.temperature,
+                max_tokens: self.request.max_tokens,
+            })
+            .ready_chunks(BATCH);
+        let mut stopping = pin!(self.log.stopping().cancelled());
+        let mut too_late = pin!(first_token_deadline(provider.first_token_deadline()));
+        let mut begun = false;
+        loop {
+            let batch = tokio::select! {
+                biased;
+                () = &mut stopping => return self.stopped(),
+                batch = events.next() => batch,
+                () = &mut too_late, if !begun => return Answer::failed(CompletionError::Timeout),
+            };
+            let Some(mut batch) = batch else { return Answer::failed(CompletionError::Truncated) };
+            // Let the connection hand over the rest of what it has read: one write to each reader instead of many.
+            tokio::task::yield_now().await;
+            batch.extend(events.next().now_or_never().flatten().unwrap_or_default());
+            begun = true;
+            if let Some(answer) = self.record(batch) {
+                return answer;
+            }
+        }
+    }
+
+    /// Appends a batch; gives the end if it is in there.
+    fn record(&self, batch: Vec<Result<CompletionEvent, CompletionError>>) -> Option<Answer> {
+        let mut end = None;
+        let deltas = batch.into_iter().map_while(|event| match event {
+            Ok(CompletionEvent::Finished { reason, usage }) => {
+                end = Some(Answer { outcome: Outcome::Finished(reason), usage });
+                None
+            }
+            Ok(delta) => Some(delta),
+            Err(error) => {
+                end = Some(Answer::failed(error));
+                None
+            }
+        });
+        let length = self.log.append(deltas);
+        end.or_else(|| {
+            (length > self.chat.settings.max_answer)
+                .then(|| Answer::failed(Error::new(ErrorKind::Provider, "the answer is longer than this server allows")))
+        })
+    }
+
+    fn stopped(&self) -> Answer {
+        let outcome = match self.log.stop_reason() {
+            Some(StopReason::Shutdown) => Outcome::Failed(Failure::interrupted()),
+            Some(StopReason::Requested | StopReason::Unread) | None => Outcome::Stopped,
+        };
+        Answer { outcome, usage: None }
+    }
+
+    /// Commits the end, then lets the readers see it. If the commit fails they see a failure at once, and that is what
+    /// is recorded as soon as the store can.
+    async fn close(&self, head: &TurnHead, answer: Answer) {
+        let transcript = self.log.transcript();
+        let refund = transcript.pieces.is_empty() && !matches!(answer.outcome, Outcome::Finished(_));
+        let usage = answer.usage.filter(|_| !refund).unwrap_or_default();
+        let end = TurnEnd { outcome: answer.outcome, usage, ended_at: self.chat.clock.now() };
+        let mut close = CloseTurn { turn: head.turn, transcript, end: end.clone(), refund };
+        let Err(error) = self.chat.store.close_turn(close.clone()).await else {
+            return self.log.end(end);
+        };
+        tracing::error!(turn.id = %head.turn, %error, "could not record the end of a turn; retrying until it holds");
+        close.end.outcome = Outcome::Failed(Error::from(error).into());
+        self.log.end(close.end.clone());
+        self.retry_close(close).await;
+    }
+
+    async fn retry_close(&self, close: CloseTurn) {
+        let mut pause = FIRST_RETRY;
+        while self.chat.store.close_turn(close.clone()).await.is_err() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                // The next start closes it, with the text of its last checkpoint.
+                () = self.chat.tasks.closing().cancelled() => return,
+            }
+            pause = LAST_RETRY.min(pause * 2);
+        }
+    }
+}
+
+async fn first_token_deadline(deadline: Option<Duration>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Finished(FinishReason::Stop) => "finished",
+        Outcome::Finished(FinishReason::Length) => "length",
+        Outcome::Finished(FinishReason::ContentFilter) => "content filter",
+        Outcome::Finished(FinishReason::ToolCalls) => "tool calls",
+        Outcome::Stopped => "stopped",
+        Outcome::Failed(_) => "failed",
+    }
+}

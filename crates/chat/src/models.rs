@@ -1,0 +1,190 @@
+//! Which model answers: names that callers use, mapped to the providers that are there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::provider::Provider;
+use crate::turn::ModelName;
+
+/// The embedded model's ids begin so; asked for by name, nothing else may stand in for them.
+const LOCAL_PREFIX: &str = "local-";
+
+/// A provider with the names it answers to.
+pub struct ProviderEntry {
+    /// The provider.
+    pub provider: Arc<dyn Provider>,
+    /// The model that answers when its provider is named alone.
+    pub default_model: String,
+    /// Names that are its own, as globs with `*`.
+    pub models: Vec<String>,
+}
+
+/// What the configuration says about models.
+#[derive(Default)]
+pub struct ModelCatalog {
+    /// The providers that can answer.
+    pub providers: Vec<ProviderEntry>,
+    /// What answers when nothing more exact is said; the first provider's default if absent.
+    pub default: Option<ModelName>,
+    /// Other names for models.
+    pub aliases: BTreeMap<String, ModelName>,
+    /// What to say when no model can answer: what is missing and the command that installs it.
+    pub missing: String,
+}
+
+/// A model that answers.
+#[derive(Clone)]
+pub struct Answering {
+    /// Its provider.
+    pub provider: Arc<dyn Provider>,
+    /// Its name there.
+    pub model: String,
+}
+
+impl Answering {
+    /// Both names.
+    pub fn name(&self) -> ModelName {
+        ModelName { provider: self.provider.name().to_owned(), model: self.model.clone() }
+    }
+}
+
+impl ModelCatalog {
+    /// The model that answers a caller who names a provider, a model, both or neither. A name that is not configured is
+    /// answered by the default; only an embedded model that is not installed is an error, as is having no model at all.
+    pub fn resolve(&self, provider: Option<&str>, model: Option<&str>) -> Result<Answering, Error> {
+        let named = model.and_then(|model| self.by_model(provider, model));
+        if named.is_none() && model.is_some_and(|model| model.starts_with(LOCAL_PREFIX)) {
+            return Err(self.unavailable());
+        }
+        named
+            .or_else(|| provider.and_then(|name| self.entry(name)).map(answer_by_default))
+            .or_else(|| self.fallback())
+            .ok_or_else(|| self.unavailable())
+    }
+
+    /// The model that answers when nothing is named, if there is one.
+    pub fn fallback(&self) -> Option<Answering> {
+        let configured = self.default.as_ref().and_then(|name| self.exact(name));
+        configured.or_else(|| self.providers.first().map(answer_by_default))
+    }
+
+    fn by_model(&self, provider: Option<&str>, model: &str) -> Option<Answering> {
+        if let Some(name) = self.aliases.get(model) {
+            return self.exact(name);
+        }
+        let named_first = provider.and_then(|name| self.entry(name)).into_iter().chain(&self.providers);
+        named_first
+            .into_iter()
+            .find(|entry| entry.default_model == model || entry.models.iter().any(|glob| matches(glob, model)))
+            .map(|entry| Answering { provider: entry.provider.clone(), model: model.to_owned() })
+    }
+
+    fn exact(&self, name: &ModelName) -> Option<Answering> {
+        self.entry(&name.provider)
+            .map(|entry| Answering { provider: entry.provider.clone(), model: name.model.clone() })
+    }
+
+    fn entry(&self, provider: &str) -> Option<&ProviderEntry> {
+        self.providers.iter().find(|entry| entry.provider.name() == provider)
+    }
+
+    fn unavailable(&self) -> Error {
+        Error::new(ErrorKind::Unavailable { retry_after: Duration::from_secs(60) }, self.missing.clone())
+    }
+}
+
+fn answer_by_default(entry: &ProviderEntry) -> Answering {
+    Answering { provider: entry.provider.clone(), model: entry.default_model.clone() }
+}
+
+/// `*` stands for any characters, everything else for itself.
+fn matches(glob: &str, name: &str) -> bool {
+    match glob.split_once('*') {
+        None => glob == name,
+        Some((head, tail)) => name.strip_prefix(head).is_some_and(|rest| {
+            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| matches(tail, &rest[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream::BoxStream;
+
+    use super::*;
+    use crate::provider::{CompletionError, CompletionEvent, CompletionRequest};
+
+    struct Named(&'static str);
+
+    impl Provider for Named {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn first_token_deadline(&self) -> Option<Duration> {
+            None
+        }
+        fn context_tokens(&self, _model: &str) -> Option<u32> {
+            None
+        }
+        fn stream(&self, _: CompletionRequest) -> BoxStream<'static, Result<CompletionEvent, CompletionError>> {
+            Box::pin(futures::stream::empty())
+        }
+    }
+
+    fn catalog(providers: &[(&'static str, &str, &str)]) -> ModelCatalog {
+        let entry = |&(name, default, glob): &(&'static str, &str, &str)| ProviderEntry {
+            provider: Arc::new(Named(name)),
+            default_model: default.to_owned(),
+            models: vec![glob.to_owned()],
+        };
+        let alias = ModelName { provider: "openai".to_owned(), model: "gpt-5-mini".to_owned() };
+        ModelCatalog {
+            providers: providers.iter().map(entry).collect(),
+            aliases: BTreeMap::from([("fast".to_owned(), alias)]),
+            missing: "run `cargo xtask models`".to_owned(),
+            default: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(catalog: &ModelCatalog, provider: Option<&str>, model: Option<&str>, expected: &str) {
+        let answer = catalog.resolve(provider, model);
+        assert_eq!(answer.map_or_else(|error| error.message, |answer| answer.name().to_string()), expected);
+    }
+
+    #[test]
+    fn every_name_is_answered_by_somebody() {
+        let both = catalog(&[("openai", "gpt-5", "gpt-*"), ("anthropic", "claude-x", "claude-*")]);
+        check(&both, None, None, "openai/gpt-5");
+        check(&both, Some("anthropic"), None, "anthropic/claude-x");
+        check(&both, Some("openai"), Some("gpt-4o"), "openai/gpt-4o");
+        check(&both, Some("openai"), Some("claude-4"), "anthropic/claude-4");
+        check(&both, Some("anthropic"), Some("mystery"), "anthropic/claude-x");
+        check(&both, None, Some("fast"), "openai/gpt-5-mini");
+        check(&both, None, Some("local-smollm2"), "run `cargo xtask models`");
+    }
+
+    #[test]
+    fn one_model_answers_for_all_vendors() {
+        let local = catalog(&[("local", "local-smollm2", "local-smollm2")]);
+        check(&local, Some("openai"), Some("gpt-5"), "local/local-smollm2");
+        check(&local, Some("anthropic"), None, "local/local-smollm2");
+        check(&local, None, Some("fast"), "local/local-smollm2");
+        check(&local, None, Some("local-other"), "run `cargo xtask models`");
+    }
+
+    #[test]
+    fn without_a_model_the_command_is_named() {
+        check(&catalog(&[]), Some("openai"), Some("gpt-5"), "run `cargo xtask models`");
+    }
+
+    #[test]
+    fn globs() {
+        assert!(matches("gpt-5*", "gpt-5.1-mini"));
+        assert!(matches("*-mini", "gpt-5-mini"));
+        assert!(matches("*", ""));
+        assert!(!matches("o1*", "gpt-o1"));
+    }
+}
