@@ -14,7 +14,8 @@ use crate::principal::Principal;
 use crate::provider::{PromptMessage, Role};
 use crate::registry::Registry;
 use crate::store::{
-    HistoryPage, ImportedMessage, NewMessage, OpenError, OpenTurn, Opened, Place, StoredConversation, TurnStore,
+    HistoryPage, ImportedMessage, NewMessage, OpenError, OpenTurn, Opened, Place, StoredConversation,
+    TurnStore,
 };
 use crate::tasks::Tasks;
 use crate::turn::{Dialect, Input, ListedMessage, MessageRef, ModelName, TurnRequest};
@@ -129,7 +130,10 @@ impl Chat {
         // The task opens the turn too: a handler that vanishes in between must not leave it open.
         let turn = run::Turn { chat: self.inner.clone(), log, answering, request };
         self.inner.tasks.spawn(turn.open_and_run(open, tell));
-        match told.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the turn could not be opened")))? {
+        match told
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the turn could not be opened")))?
+        {
             None => Ok(stream),
             Some(earlier) => Ok(self.log(principal, &earlier).await?.read_from(0)),
         }
@@ -203,7 +207,9 @@ impl Chat {
         limit: usize,
     ) -> Result<HistoryPage, Error> {
         let page = self.inner.store.history(principal.account(), conversation, before, limit).await?;
-        page.ok_or_else(|| Error::invalid("before", "before is not a message of this session's selected path"))
+        page.ok_or_else(|| {
+            Error::invalid("before", "before is not a message of this session's selected path")
+        })
     }
 
     /// Answers if the store can be read.
@@ -312,7 +318,8 @@ impl Inner {
     ) -> Result<Vec<PromptMessage>, Error> {
         let content = match &request.input {
             Input::Transcript(list) => {
-                let said = |item: &ListedMessage| PromptMessage { role: item.role, content: item.content.clone() };
+                let said =
+                    |item: &ListedMessage| PromptMessage { role: item.role, content: item.content.clone() };
                 return Ok(list.iter().map(said).collect());
             }
             Input::Message { content, .. } => content,

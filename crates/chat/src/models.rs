@@ -77,7 +77,9 @@ impl ModelCatalog {
         let named_first = provider.and_then(|name| self.entry(name)).into_iter().chain(&self.providers);
         named_first
             .into_iter()
-            .find(|entry| entry.default_model == model || entry.models.iter().any(|glob| matches(glob, model)))
+            .find(|entry| {
+                entry.default_model == model || entry.models.iter().any(|glob| matches(glob, model))
+            })
             .map(|entry| Answering { provider: entry.provider.clone(), model: model.to_owned() })
     }
 
@@ -128,7 +130,10 @@ mod tests {
         fn context_tokens(&self, _model: &str) -> Option<u32> {
             None
         }
-        fn stream(&self, _: CompletionRequest) -> BoxStream<'static, Result<CompletionEvent, CompletionError>> {
+        fn stream(
+            &self,
+            _: CompletionRequest,
+        ) -> BoxStream<'static, Result<CompletionEvent, CompletionError>> {
             Box::pin(futures::stream::empty())
         }
     }

@@ -25,7 +25,8 @@ pub(crate) fn place(path: &[PathMessage], list: &[ListedMessage]) -> Placement {
     let agreement = |start: usize| {
         visible[start..].iter().zip(list).take_while(|(at, item)| same(path, &path[**at], item)).count()
     };
-    let attaches = |start: usize, length: usize| length > 0 && (start == 0 || start + length == visible.len());
+    let attaches =
+        |start: usize, length: usize| length > 0 && (start == 0 || start + length == visible.len());
     let best = (0..visible.len())
         .map(|start| (start, agreement(start)))
         .filter(|&(start, length)| attaches(start, length))
@@ -62,7 +63,8 @@ mod tests {
     fn item(text: &str) -> ListedMessage {
         let (role, rest) = text.split_once(':').expect("role:text");
         let role = if role == "u" { Role::User } else { Role::Assistant };
-        let (content, id) = rest.split_once('#').map_or((rest, None), |(content, id)| (content, Some(id.into())));
+        let (content, id) =
+            rest.split_once('#').map_or((rest, None), |(content, id)| (content, Some(id.into())));
         ListedMessage { id, role, content: content.into() }
     }
 

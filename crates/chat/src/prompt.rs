@@ -7,7 +7,11 @@ const TOKENS_PER_MESSAGE: u32 = 4;
 
 /// Puts `instructions` before the newest of `messages` that fit into `budget` tokens (estimated). The last message is
 /// always kept; messages without text are left out; a prompt does not begin with an answer whose question was cut off.
-pub(crate) fn assemble(instructions: Option<&str>, messages: Vec<PromptMessage>, budget: u32) -> Vec<PromptMessage> {
+pub(crate) fn assemble(
+    instructions: Option<&str>,
+    messages: Vec<PromptMessage>,
+    budget: u32,
+) -> Vec<PromptMessage> {
     let system = instructions
         .filter(|text| !text.trim().is_empty())
         .map(|text| PromptMessage { role: Role::System, content: text.to_owned() });
@@ -57,7 +61,10 @@ mod tests {
     #[test]
     fn the_oldest_are_left_out_first_and_no_answer_leads() {
         assert_eq!(contents(&assemble(None, conversation(), 15)), ["three"]);
-        assert_eq!(contents(&assemble(None, conversation(), 20)), ["one one one one", "two", "three"][..].to_vec());
+        assert_eq!(
+            contents(&assemble(None, conversation(), 20)),
+            ["one one one one", "two", "three"][..].to_vec()
+        );
     }
 
     #[test]

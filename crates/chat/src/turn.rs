@@ -191,7 +191,8 @@ impl Failure {
     pub fn interrupted() -> Self {
         Self {
             kind: ErrorKind::Interrupted,
-            message: "the server stopped while this answer was being written; send the message again".to_owned(),
+            message: "the server stopped while this answer was being written; send the message again"
+                .to_owned(),
         }
     }
 }

@@ -335,8 +335,11 @@ impl TurnStream {
             };
             let delta = &text[*at..*at + piece.length()];
             *at += piece.length();
-            let event =
-                if piece.is_reasoning() { TurnEvent::ReasoningDelta(delta) } else { TurnEvent::TextDelta(delta) };
+            let event = if piece.is_reasoning() {
+                TurnEvent::ReasoningDelta(delta)
+            } else {
+                TurnEvent::TextDelta(delta)
+            };
             flow = sink(*position, event);
             *position += 1;
         }

@@ -88,7 +88,8 @@ impl Turn {
         let mut answer = self.complete(messages).await;
         answer.usage.get_or_insert_with(|| {
             let transcript = self.log.transcript();
-            let completion_tokens = estimate_tokens(&transcript.text) + estimate_tokens(&transcript.reasoning);
+            let completion_tokens =
+                estimate_tokens(&transcript.text) + estimate_tokens(&transcript.reasoning);
             Usage { prompt_tokens, completion_tokens, estimated: true, ..Usage::default() }
         });
         answer
@@ -97,7 +98,8 @@ impl Turn {
     async fn prompt(&self, new: &NewTurn) -> Result<Vec<PromptMessage>, Error> {
         let budget = self.prompt_budget();
         let asks_anew = new.head.question_id.is_none();
-        let said = self.chat.conversation_so_far(&self.request, new.head.account, new.follows, asks_anew, budget);
+        let said =
+            self.chat.conversation_so_far(&self.request, new.head.account, new.follows, asks_anew, budget);
         Ok(prompt::assemble(self.request.instructions.as_deref(), said.await?, budget))
     }
 
@@ -161,8 +163,12 @@ impl Turn {
         });
         let length = self.log.append(deltas);
         end.or_else(|| {
-            (length > self.chat.settings.max_answer)
-                .then(|| Answer::failed(Error::new(ErrorKind::Provider, "the answer is longer than this server allows")))
+            (length > self.chat.settings.max_answer).then(|| {
+                Answer::failed(Error::new(
+                    ErrorKind::Provider,
+                    "the answer is longer than this server allows",
+                ))
+            })
         })
     }
 

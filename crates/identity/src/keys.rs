@@ -1,0 +1,110 @@
+//! API keys: made, listed, revoked, and exchanged for the `Principal` who owns them.
+
+use std::sync::Arc;
+
+use chat::Principal;
+use chat::clock::Clock;
+use chat::ids::{AccountId, public_id, random_base62};
+use chat::store::StoreError;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::store::{KeyStore, NewKey, StoredKey};
+
+/// The account of the anonymous principal and of the command line.
+const LOCAL_ACCOUNT: &str = "local";
+const PREFIX: &str = "lat_";
+/// 43 characters of base 62 are 256 bits.
+const SECRET_LENGTH: usize = 43;
+/// Longer credentials are refused unread.
+const MAX_CREDENTIAL: usize = 16 << 10;
+/// Names of accounts and labels of keys.
+const MAX_NAME: usize = 100;
+
+/// Why it could not be done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum KeysError {
+    /// The key is unknown or revoked.
+    #[error("the API key is not valid; make one with `latimer keys create`")]
+    Unknown,
+    /// Not a name.
+    #[error("{0} must be 1 to 100 characters, none of them a control character")]
+    Name(&'static str),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A key just made: the only moment its secret can be seen.
+#[derive(Debug, Clone)]
+pub struct IssuedKey {
+    /// Its public id, to revoke it by.
+    pub id: String,
+    /// The key itself.
+    pub secret: SecretString,
+}
+
+/// The keys of this server. Cheap to clone.
+#[derive(Clone)]
+pub struct Keys {
+    store: Arc<dyn KeyStore>,
+    clock: Arc<dyn Clock>,
+    local: AccountId,
+}
+
+impl Keys {
+    /// Makes sure that the account `local` exists.
+    pub async fn new(store: Arc<dyn KeyStore>, clock: Arc<dyn Clock>) -> Result<Self, KeysError> {
+        let local = store.ensure_account(AccountId::new(clock.as_ref()), LOCAL_ACCOUNT, clock.now()).await?;
+        Ok(Self { store, clock, local })
+    }
+
+    /// The caller without credentials. Whether there may be one is the server's decision.
+    pub fn anonymous(&self) -> Principal {
+        Principal::anonymous(self.local)
+    }
+
+    /// The owner of `key`.
+    pub async fn authenticate(&self, key: &SecretString) -> Result<Principal, KeysError> {
+        let key = key.expose_secret();
+        if key.len() > MAX_CREDENTIAL || !key.starts_with(PREFIX) {
+            return Err(KeysError::Unknown);
+        }
+        let owner = self.store.key_owner(hash(key)).await?;
+        owner.map(Principal::authenticated).ok_or(KeysError::Unknown)
+    }
+
+    /// Makes a key for the account of this name, which is made too if there is none.
+    pub async fn create(&self, account: &str, label: &str) -> Result<IssuedKey, KeysError> {
+        check_name("the account's name", account)?;
+        check_name("the key's label", label)?;
+        let now = self.clock.now();
+        let account = self.store.ensure_account(AccountId::new(self.clock.as_ref()), account, now).await?;
+        let secret = format!("{PREFIX}{}", random_base62(SECRET_LENGTH));
+        let id = public_id("key_");
+        let key =
+            NewKey { id: id.clone(), account, label: label.to_owned(), hash: hash(&secret), created_at: now };
+        self.store.add_key(key).await?;
+        Ok(IssuedKey { id, secret: secret.into() })
+    }
+
+    /// All keys, oldest first.
+    pub async fn list(&self) -> Result<Vec<StoredKey>, KeysError> {
+        Ok(self.store.keys().await?)
+    }
+
+    /// Revokes a key. False if there is none of this id.
+    pub async fn revoke(&self, id: &str) -> Result<bool, KeysError> {
+        Ok(self.store.revoke_key(id, self.clock.now()).await?)
+    }
+}
+
+fn hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+fn check_name(what: &'static str, name: &str) -> Result<(), KeysError> {
+    let length = name.chars().count();
+    let valid = (1..=MAX_NAME).contains(&length) && !name.chars().any(char::is_control);
+    valid.then_some(()).ok_or(KeysError::Name(what))
+}

@@ -1,0 +1,233 @@
+//! The embedded store: one SQLite file in WAL mode, one writer with group commit, readers beside it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chat::Tasks;
+use chat::clock::Clock;
+use chat::ids::{AccountId, ConversationId};
+use chat::store::{
+    Checkpoint, CloseTurn, HistoryPage, OpenError, OpenTurn, Opened, PathMessage, StoreError,
+    StoredConversation, StoredTurn, TurnStore,
+};
+use chat::turn::{Dialect, MessageRef};
+use identity::store::{KeyStore, NewKey, StoredKey};
+use jiff::Timestamp;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, SqlSafeStr, SqliteConnection};
+
+use crate::data_dir::DataDir;
+use writer::{Operation, Writer};
+
+mod open_turn;
+mod read;
+mod rows;
+mod values;
+mod writer;
+
+/// How long a statement waits for a lock that somebody else holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that read. Reads are short, and no reader holds one while a stream runs.
+const READERS: u32 = 4;
+/// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
+const STATEMENT_CACHE: usize = 256;
+
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "first chat", include_str!("../migrations/0001_first_chat.sql"))];
+
+/// Why the database can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenStoreError {
+    /// A later version of the program has written it.
+    #[error(
+        "the database has schema {found}, this program knows {known}; run the newer program, or restore the backup \
+         that it made beside the database"
+    )]
+    Newer {
+        /// The schema in the file.
+        found: i64,
+        /// The newest that we know.
+        known: i64,
+    },
+    /// It can't be read or migrated.
+    #[error("the database can't be opened")]
+    Failed(#[from] sqlx::Error),
+    /// A migration failed; the file is as it was.
+    #[error("the database can't be migrated; it is unchanged, and a backup lies beside it")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+/// The store of a data directory.
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: Writer,
+    tasks: Tasks,
+    /// Keeps the lock for as long as the store lives.
+    _data_dir: DataDir,
+}
+
+impl SqliteStore {
+    /// Opens the database, after a backup if it has to be migrated, and starts the writer.
+    pub async fn open(data_dir: DataDir, clock: &dyn Clock) -> Result<Self, OpenStoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(data_dir.database())
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .statement_cache_capacity(STATEMENT_CACHE);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        migrate(&mut connection, data_dir.path(), clock.now()).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await?;
+        let tasks = Tasks::new();
+        let writer = Writer::start(connection, &tasks);
+        Ok(Self { readers, writer, tasks, _data_dir: data_dir })
+    }
+
+    /// Ends the writer once it has committed what it was given, and closes the file.
+    pub async fn close(&self) {
+        self.writer.close();
+        self.tasks.close(BUSY_TIMEOUT * 2).await;
+        self.readers.close().await;
+    }
+}
+
+async fn migrate(
+    connection: &mut SqliteConnection,
+    dir: &Path,
+    now: Timestamp,
+) -> Result<(), OpenStoreError> {
+    let known = MIGRATIONS.len() as i64;
+    let migrated: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')")
+            .fetch_one(&mut *connection)
+            .await?;
+    if migrated {
+        let found: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_one(&mut *connection)
+            .await?;
+        if found > known {
+            return Err(OpenStoreError::Newer { found, known });
+        }
+        if found < known {
+            let backup = dir.join(format!("latimer.db.schema-{found}.{}.backup", now.as_millisecond()));
+            sqlx::query("VACUUM INTO ?").bind(backup.to_string_lossy()).execute(&mut *connection).await?;
+            tracing::info!(backup = %backup.display(), "backed up the database before migrating it");
+        }
+    }
+    let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(MIGRATIONS.map(migration).into()).run(connection).await?;
+    Ok(())
+}
+
+/// Sorts a database error by what a caller can do about it.
+fn store_error(error: &sqlx::Error) -> StoreError {
+    // Primary result codes: https://sqlite.org/rescode.html
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const FULL: i32 = 13;
+    let code =
+        error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(BUSY | LOCKED) => StoreError::Busy,
+        Some(FULL) => StoreError::Full,
+        _ if matches!(error, sqlx::Error::PoolTimedOut) => StoreError::Busy,
+        _ => StoreError::Failed(error.to_string()),
+    }
+}
+
+#[async_trait]
+impl TurnStore for SqliteStore {
+    async fn open_turn(&self, open: OpenTurn) -> Result<Opened, OpenError> {
+        self.writer.ask(|reply| Operation::Open(Box::new(open), reply)).await?
+    }
+
+    async fn checkpoint(&self, checkpoints: Vec<Checkpoint>) -> Result<(), StoreError> {
+        self.writer.ask(|reply| Operation::Checkpoint(checkpoints, reply)).await?
+    }
+
+    async fn close_turn(&self, close: CloseTurn) -> Result<(), StoreError> {
+        self.writer.ask(|reply| Operation::Close(Box::new(close), reply)).await?
+    }
+
+    async fn close_interrupted(&self, owner: &str, now: Timestamp) -> Result<u64, StoreError> {
+        self.writer.ask(|reply| Operation::CloseInterrupted(owner.to_owned(), now, reply)).await?
+    }
+
+    async fn path(
+        &self,
+        account: AccountId,
+        from: MessageRef,
+        byte_budget: usize,
+    ) -> Result<Vec<PathMessage>, StoreError> {
+        read::path(&self.readers, account, from, byte_budget).await.map_err(|error| store_error(&error))
+    }
+
+    async fn conversation(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        name: &str,
+    ) -> Result<Option<StoredConversation>, StoreError> {
+        read::conversation(&self.readers, account, dialect, name).await.map_err(|error| store_error(&error))
+    }
+
+    async fn turn(&self, account: AccountId, name: &str) -> Result<Option<StoredTurn>, StoreError> {
+        read::turn(&self.readers, account, name).await.map_err(|error| store_error(&error))
+    }
+
+    async fn history(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<HistoryPage>, StoreError> {
+        let page = read::history(&self.readers, account, conversation, before, limit).await;
+        page.map_err(|error| store_error(&error))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let read = sqlx::query("SELECT 1").execute(&self.readers).await;
+        read.map(|_| ()).map_err(|error| store_error(&error))
+    }
+}
+
+#[async_trait]
+impl KeyStore for SqliteStore {
+    async fn ensure_account(
+        &self,
+        id: AccountId,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<AccountId, StoreError> {
+        self.writer.ask(|reply| Operation::EnsureAccount(id, name.to_owned(), now, reply)).await?
+    }
+
+    async fn add_key(&self, key: NewKey) -> Result<(), StoreError> {
+        self.writer.ask(|reply| Operation::AddKey(key, reply)).await?
+    }
+
+    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        read::keys(&self.readers).await.map_err(|error| store_error(&error))
+    }
+
+    async fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.writer.ask(|reply| Operation::RevokeKey(id.to_owned(), now, reply)).await?
+    }
+
+    async fn key_owner(&self, hash: [u8; 32]) -> Result<Option<AccountId>, StoreError> {
+        read::key_owner(&self.readers, hash).await.map_err(|error| store_error(&error))
+    }
+}
