@@ -5,7 +5,7 @@ use clap::builder::FalseyValueParser;
 use crate::cargo::Cargo;
 use crate::models::ModelDir;
 use crate::steps::Steps;
-use crate::test;
+use crate::{test, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -21,6 +21,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let cargo = if args.on_ci_machine { Cargo::ONCE } else { Cargo::default() };
     Steps::table(|steps| {
         steps.step("fmt", || cargo.run("fmt --all --check"))?;
+        steps.step("tidy", || tidy::run(cargo))?;
         steps.step("clippy", || cargo.run("clippy --workspace --all-targets --locked -- -D warnings"))?;
         test::suite(steps, cargo, &args.model_dir)
     })

@@ -7,10 +7,13 @@ mod models;
 mod run;
 mod steps;
 mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::cargo::Cargo;
 
 /// Latimer's own tasks.
 #[derive(Parser)]
@@ -28,6 +31,8 @@ enum Task {
     Test(models::ModelDir),
     /// Run what CI runs: format, invariants, lints, build, tests.
     Ci(ci::Args),
+    /// Check the invariants that no compiler checks.
+    Tidy,
     /// Install the weights of the embedded model.
     Models(models::ModelDir),
 }
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(args),
         Task::Test(model_dir) => test::run(&model_dir),
         Task::Ci(args) => ci::run(&args),
+        Task::Tidy => tidy::run(Cargo::default()),
         Task::Models(model_dir) => models::run(&model_dir),
     };
     match outcome {
