@@ -1,14 +1,17 @@
 //! Calling cargo from the root of the repository.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
 /// The root of the repository.
+#[expect(clippy::disallowed_methods, reason = "only cargo knows which checkout it started us from")]
 pub(crate) fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().expect("xtask stands one level below the root").to_owned()
+    // The compiled-in path alone would be another checkout's where several share a target directory.
+    let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&xtask).parent().expect("xtask stands one level below the root").to_owned()
 }
 
 /// How cargo is called.
