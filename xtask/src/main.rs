@@ -1,1 +1,65 @@
-fn main() {}
+//! The commands of the README and of CI: a small program instead of shell scripts, so that it reads and runs alike everywhere.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its terminal")]
+
+mod cargo;
+mod ci;
+mod models;
+mod run;
+mod steps;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cargo::Cargo;
+
+/// Latimer's own tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Set up, build and start the server.
+    Run(run::Args),
+    /// Run the whole test suite.
+    Test(models::ModelDir),
+    /// Run what CI runs: format, invariants, lints, build, tests.
+    Ci(ci::Args),
+    /// Check the invariants that no compiler checks.
+    Tidy,
+    /// Install the weights of the embedded model.
+    Models(models::ModelDir),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Run(args) => run::run(args),
+        Task::Test(model_dir) => test::run(&model_dir),
+        Task::Ci(args) => ci::run(&args),
+        Task::Tidy => tidy::run(Cargo::default()),
+        Task::Models(model_dir) => models::run(&model_dir),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

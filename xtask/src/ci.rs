@@ -1,0 +1,28 @@
+//! `ci`: what must hold before a change lands, the quickest to fail first.
+
+use clap::builder::FalseyValueParser;
+
+use crate::cargo::Cargo;
+use crate::models::ModelDir;
+use crate::steps::Steps;
+use crate::{test, tidy};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Build as on a CI machine: once, from scratch, output for a log.
+    #[arg(long = "ci", env = "CI", value_parser = FalseyValueParser::new())]
+    on_ci_machine: bool,
+
+    #[command(flatten)]
+    model_dir: ModelDir,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let cargo = if args.on_ci_machine { Cargo::ONCE } else { Cargo::default() };
+    Steps::table(|steps| {
+        steps.step("fmt", || cargo.run("fmt --all --check"))?;
+        steps.step("tidy", || tidy::run(cargo))?;
+        steps.step("clippy", || cargo.run("clippy --workspace --all-targets --locked -- -D warnings"))?;
+        test::suite(steps, cargo, &args.model_dir)
+    })
+}
