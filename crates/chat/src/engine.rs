@@ -118,7 +118,7 @@ impl Chat {
     /// Opens a turn and runs it in a task of its own. Once this returns, the question is stored. A repeated request
     /// gives the stream of the turn that it started the first time, from its first event.
     pub async fn ask(&self, principal: &Principal, request: TurnRequest) -> Result<TurnStream, Error> {
-        if self.inner.tasks.closing().is_cancelled() {
+        if self.is_closing() {
             let soon = ErrorKind::Unavailable { retry_after: Duration::from_secs(5) };
             return Err(Error::new(soon, "the server is stopping; try again in a moment"));
         }
@@ -210,6 +210,16 @@ impl Chat {
         page.ok_or_else(|| {
             Error::invalid("before", "before is not a message of this session's selected path")
         })
+    }
+
+    /// Whether the server is stopping: no new turn is opened.
+    pub fn is_closing(&self) -> bool {
+        self.inner.tasks.closing().is_cancelled()
+    }
+
+    /// How many turns run in this process.
+    pub fn running_turns(&self) -> usize {
+        self.inner.running.running().len()
     }
 
     /// Answers if the store can be read.

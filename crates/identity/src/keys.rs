@@ -64,6 +64,11 @@ impl Keys {
         Principal::anonymous(self.local)
     }
 
+    /// The command line on this machine, which owns what the anonymous caller owns.
+    pub fn command_line(&self) -> Principal {
+        Principal::authenticated(self.local)
+    }
+
     /// The owner of `key`.
     pub async fn authenticate(&self, key: &SecretString) -> Result<Principal, KeysError> {
         let key = key.expose_secret();

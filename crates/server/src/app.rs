@@ -1,0 +1,43 @@
+//! What every handler may use.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat::Chat;
+use identity::Keys;
+
+use crate::auth::AdminToken;
+use crate::config::AuthConfig;
+
+/// The parts that are there for the life of the server. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App {
+    inner: Arc<Parts>,
+}
+
+pub(crate) struct Parts {
+    pub(crate) chat: Chat,
+    pub(crate) keys: Keys,
+    pub(crate) auth: AuthConfig,
+    pub(crate) admin_token: AdminToken,
+    /// The addresses that are listened on, with the ports that port 0 became.
+    pub(crate) listening: Vec<SocketAddr>,
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) body_timeout: Duration,
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { inner: Arc::new(parts) }
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.inner
+    }
+}

@@ -1,0 +1,119 @@
+//! The extractors that turn credentials into a `Principal`. A handler without one of them can't call the core.
+
+use axum::extract::FromRequestParts;
+use chat::{Error, ErrorKind, Principal};
+use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::request::Parts;
+use http::{HeaderMap, Uri};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::config::Anonymous;
+use crate::dialects::codmir::CodmirError;
+
+/// The caller of a Codmir route: the owner of the key, or the anonymous principal where that is allowed.
+pub(crate) struct Caller(pub(crate) Principal);
+
+/// The caller of an administration route: who can read the token in the data directory.
+pub(crate) struct Administrator;
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = CodmirError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, CodmirError> {
+        match bearer(&parts.headers)? {
+            Some(key) if app.admin_token.matches(&key) => Ok(Self(app.keys.command_line())),
+            Some(key) => Ok(Self(app.keys.authenticate(&key).await.map_err(key_error)?)),
+            None if anonymous_allowed(app, &parts.headers) => Ok(Self(app.keys.anonymous())),
+            None => Err(unauthorized("an API key is needed: Authorization: Bearer <key>").into()),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Administrator {
+    type Rejection = CodmirError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, CodmirError> {
+        match bearer(&parts.headers)? {
+            Some(key) if app.admin_token.matches(&key) => Ok(Self),
+            Some(key) => {
+                app.keys.authenticate(&key).await.map_err(key_error)?;
+                Err(Error::new(ErrorKind::Forbidden, "this key may not administer the server").into())
+            }
+            None => Err(unauthorized("administration needs the token in the data directory").into()),
+        }
+    }
+}
+
+/// The secret by which commands on this machine administer the running server; made anew at each start.
+pub(crate) struct AdminToken {
+    secret: SecretString,
+    hash: [u8; 32],
+}
+
+impl AdminToken {
+    pub(crate) fn new() -> Self {
+        let secret = format!("lad_{}", chat::ids::random_base62(43));
+        Self { hash: Sha256::digest(secret.as_bytes()).into(), secret: secret.into() }
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        self.secret.expose_secret()
+    }
+
+    /// Compares hashes: what the time tells is nothing about the secret.
+    fn matches(&self, presented: &SecretString) -> bool {
+        <[u8; 32]>::from(Sha256::digest(presented.expose_secret().as_bytes())) == self.hash
+    }
+}
+
+fn unauthorized(message: &str) -> Error {
+    Error::new(ErrorKind::Unauthorized, message)
+}
+
+fn key_error(error: identity::KeysError) -> Error {
+    match error {
+        identity::KeysError::Store(error) => error.into(),
+        identity::KeysError::Unknown | identity::KeysError::Name(_) => unauthorized(&error.to_string()),
+    }
+}
+
+/// The bearer token, if there are credentials at all. Credentials of another kind are never "none".
+fn bearer(headers: &HeaderMap) -> Result<Option<SecretString>, Error> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let wrong = || unauthorized("the Authorization header must be: Bearer <key>");
+    if values.next().is_some() {
+        return Err(wrong());
+    }
+    let (scheme, token) = value.to_str().map_err(|_| wrong())?.trim().split_once(' ').ok_or_else(wrong)?;
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(wrong());
+    }
+    Ok(Some(token.into()))
+}
+
+fn anonymous_allowed(app: &App, headers: &HeaderMap) -> bool {
+    let by_setting = match app.auth.anonymous {
+        Anonymous::Always => true,
+        Anonymous::Never => false,
+        Anonymous::Loopback => app.listening.iter().all(|address| address.ip().is_loopback()),
+    };
+    by_setting && headers.get_all(ORIGIN).iter().all(|origin| origin.to_str().is_ok_and(|origin| trusted(app, headers, origin)))
+}
+
+/// A page from elsewhere must not use a visitor's access to this machine.
+fn trusted(app: &App, headers: &HeaderMap, origin: &str) -> bool {
+    let Ok(uri) = origin.parse::<Uri>() else { return false };
+    let Some(authority) = uri.authority() else { return false };
+    let own = headers.get(HOST).is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()));
+    own || is_loopback_name(authority.host()) || app.auth.anonymous_origins.iter().any(|allowed| allowed == origin)
+}
+
+/// Whether a host name (brackets and all) can only mean this machine.
+pub(crate) fn is_loopback_name(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,154 @@
+//! The one body extractor: JSON of bounded size and depth, with errors that name the field.
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use chat::{Error, ErrorKind};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::dialects::codmir::CodmirError;
+
+/// The most bytes of a JSON body.
+pub(crate) const MAX_BODY: usize = 2 << 20;
+/// The most levels of arrays and objects.
+const MAX_DEPTH: usize = 64;
+
+/// A JSON body: what it says, and the SHA-256 of its bytes, which tells a repeat from another request.
+pub(crate) struct Json<T> {
+    pub(crate) value: T,
+    pub(crate) hash: [u8; 32],
+}
+
+/// As [`Json`], where no body at all is the default.
+pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+    type Rejection = CodmirError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, CodmirError> {
+        check_content_type(&request)?;
+        let bytes = read(request, app).await?;
+        Ok(Self { value: parse(&bytes)?, hash: Sha256::digest(&bytes).into() })
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
+    type Rejection = CodmirError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, CodmirError> {
+        let content_type = check_content_type(&request);
+        let bytes = read(request, app).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        content_type?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+/// A page can make a browser send other types to another site without asking first; so without a key it must be JSON.
+fn check_content_type(request: &Request) -> Result<(), CodmirError> {
+    let named = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = named.split(';').next().unwrap_or_default().trim();
+    let json = essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json");
+    if json || request.headers().contains_key(AUTHORIZATION) {
+        return Ok(());
+    }
+    Err(CodmirError::field("Content-Type", "Content-Type must be application/json"))
+}
+
+async fn read(request: Request, app: &App) -> Result<Bytes, CodmirError> {
+    let too_large = || CodmirError::too_large(format!("the body must be at most {MAX_BODY} bytes"));
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY as u64) {
+        return Err(too_large());
+    }
+    let body = Limited::new(request.into_body(), MAX_BODY).collect();
+    match tokio::time::timeout(app.body_timeout, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(CodmirError::field("body", "the body could not be read")),
+        Err(_) => Err(CodmirError::field("body", "the body took too long to arrive")),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodmirError> {
+    if bytes.is_empty() {
+        return Err(CodmirError::field("body", "the body is empty; send a JSON object"));
+    }
+    if too_deep(bytes) {
+        return Err(CodmirError::field("body", format!("the body is nested deeper than {MAX_DEPTH} levels")));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| field_error(&error))?;
+    json.end().map_err(|error| CodmirError::field("body", format!("the body is not one JSON value: {error}")))?;
+    Ok(value)
+}
+
+fn field_error(error: &serde_path_to_error::Error<serde_json::Error>) -> CodmirError {
+    let path = error.path().to_string();
+    let cause = error.inner();
+    // What serde says may quote what it found; a caller knows what it sent.
+    let reason: String = cause.to_string().chars().take(200).collect();
+    match cause.classify() {
+        serde_json::error::Category::Data if path != "." => CodmirError::field(path.clone(), format!("{path}: {reason}")),
+        serde_json::error::Category::Data => CodmirError::field("body", reason),
+        _ => {
+            let field = if path == "." || path == "?" { "body".to_owned() } else { path };
+            CodmirError::field(field, format!("the body is not valid JSON: {reason}"))
+        }
+    }
+}
+
+/// Whether arrays and objects are nested too deep; looks at brackets outside strings, nothing else.
+fn too_deep(json: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+/// Refuses text that no store and no vendor takes: NUL.
+pub(crate) fn check_text(field: &str, text: &str) -> Result<(), CodmirError> {
+    if text.contains('\0') {
+        return Err(CodmirError::field(field.to_owned(), format!("{field} must not contain U+0000")));
+    }
+    Ok(())
+}
+
+impl From<Error> for CodmirError {
+    fn from(error: Error) -> Self {
+        let field = match error.kind {
+            ErrorKind::Invalid { field } => field.map(str::to_owned),
+            _ => None,
+        };
+        Self::new(error, field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_brackets_outside_strings() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(!too_deep(nested(64).as_bytes()));
+        assert!(too_deep(nested(65).as_bytes()));
+        assert!(!too_deep(format!("{{\"a\":\"{}\\\"{}\"}}", "[".repeat(99), "{".repeat(99)).as_bytes()));
+    }
+}

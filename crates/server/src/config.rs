@@ -1,0 +1,285 @@
+//! Configuration: `latimer.toml`, then the environment, then flags, in that order of rising strength.
+//!
+//! Each setting is defined once, here: its name in the file is its path (`turn.head_wait_ms`), in the environment the
+//! same path in capitals (`LATIMER_TURN__HEAD_WAIT_MS`), as a flag `--set turn.head_wait_ms=…`. The only place that
+//! reads the environment.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use providers::settings::ProviderSettings;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+/// The file that is read if none is named and it is there.
+const DEFAULT_FILE: &str = "latimer.toml";
+const PREFIX: &str = "LATIMER_";
+
+/// Everything that can be set, with its default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where everything durable lies.
+    pub data_dir: PathBuf,
+    /// Where the weights of the embedded model lie.
+    pub model_dir: PathBuf,
+    /// The HTTP server.
+    pub server: ServerConfig,
+    /// Who may call.
+    pub auth: AuthConfig,
+    /// Turns.
+    pub turn: TurnConfig,
+    /// Names of models.
+    pub models: ModelsConfig,
+    /// The providers by name. Without any, `OPENAI_API_KEY` and `ANTHROPIC_API_KEY` make one each.
+    pub providers: BTreeMap<String, ProviderSettings>,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Addresses to listen on. Port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
+    /// Host names that requests may be addressed to, besides loopback names and the addresses listened on.
+    pub allowed_hosts: Vec<String>,
+    /// Connections at once; further ones wait to be accepted.
+    pub max_connections: usize,
+    /// How long a request's head may take, and how long a connection may idle between requests.
+    pub header_timeout_ms: u64,
+    /// How long a request's body may take.
+    pub body_timeout_ms: u64,
+    /// How long a stream is silent before a heartbeat goes out.
+    pub heartbeat_interval_ms: u64,
+    /// How long running turns may take to finish after SIGTERM.
+    pub shutdown_grace_ms: u64,
+    /// Threads that serve requests; by default one for each core.
+    pub worker_threads: Option<usize>,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Whether a request without a key is answered, in the Codmir dialect.
+    pub anonymous: Anonymous,
+    /// Origins of web pages that may call without a key, besides the server's own and loopback.
+    pub anonymous_origins: Vec<String>,
+}
+
+/// Whether requests without a key are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Anonymous {
+    /// While every address listened on is loopback.
+    Loopback,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Turns.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnConfig {
+    /// How long a status may wait for the first token; then the stream begins.
+    pub head_wait_ms: u64,
+    /// How long a turn may run that nobody reads.
+    pub max_duration_ms: u64,
+    /// The most bytes of an answer.
+    pub max_answer: usize,
+    /// How long the events of an ended turn can be read again.
+    pub retention_ms: u64,
+    /// Tokens of history sent to a model whose context is not known.
+    pub history_tokens: u32,
+    /// How often a running turn is saved on the way, at least.
+    pub checkpoint_interval_ms: u64,
+}
+
+/// Names of models.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// What answers when nothing more exact is said, as `provider/model`.
+    pub default: Option<String>,
+    /// Other names for models: name to `provider/model`.
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("data"),
+            model_dir: PathBuf::from("models"),
+            server: ServerConfig::default(),
+            auth: AuthConfig::default(),
+            turn: TurnConfig::default(),
+            models: ModelsConfig::default(),
+            providers: BTreeMap::new(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            allowed_hosts: Vec::new(),
+            max_connections: 16_384,
+            header_timeout_ms: 20_000,
+            body_timeout_ms: 60_000,
+            heartbeat_interval_ms: 15_000,
+            shutdown_grace_ms: 30_000,
+            worker_threads: None,
+        }
+    }
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self { anonymous: Anonymous::Loopback, anonymous_origins: Vec::new() }
+    }
+}
+
+impl Default for TurnConfig {
+    fn default() -> Self {
+        let core = chat::Settings::default();
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            head_wait_ms: ms(core.head_wait),
+            max_duration_ms: ms(core.max_duration),
+            max_answer: core.max_answer,
+            retention_ms: ms(core.retention),
+            history_tokens: core.history_tokens,
+            checkpoint_interval_ms: ms(core.checkpoint_interval),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+impl TurnConfig {
+    /// As the core takes it.
+    pub(crate) fn settings(&self) -> chat::Settings {
+        chat::Settings {
+            head_wait: Duration::from_millis(self.head_wait_ms),
+            max_duration: Duration::from_millis(self.max_duration_ms),
+            max_answer: self.max_answer,
+            retention: Duration::from_millis(self.retention_ms),
+            history_tokens: self.history_tokens,
+            checkpoint_interval: Duration::from_millis(self.checkpoint_interval_ms.max(10)),
+            ..chat::Settings::default()
+        }
+    }
+}
+
+/// What the command line sets.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// The file to read; must exist.
+    pub file: Option<PathBuf>,
+    /// `path=value`, as `--set` takes it.
+    pub set: Vec<String>,
+    /// `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+    /// `--model-dir`.
+    pub model_dir: Option<PathBuf>,
+    /// `--listen`, each.
+    pub listen: Vec<SocketAddr>,
+}
+
+/// Why the configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file that was named is not there.
+    #[error("{} does not exist", .0.display())]
+    NoFile(PathBuf),
+    /// `--set` without `=`.
+    #[error("--set takes path=value, such as --set turn.head_wait_ms=5000; got {0:?}")]
+    Set(String),
+    /// A wrong value or an unknown name; the text says where it came from.
+    #[error("{0}")]
+    Invalid(Box<figment::Error>),
+    /// `provider/model` expected.
+    #[error("{setting}: {value:?} is not provider/model of a configured provider")]
+    ModelName {
+        /// Where.
+        setting: String,
+        /// What stands there.
+        value: String,
+    },
+}
+
+impl Config {
+    /// Reads the file, the environment and the command line.
+    pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
+        let mut figment = Figment::new();
+        figment = match &overrides.file {
+            Some(file) if !file.is_file() => return Err(ConfigError::NoFile(file.clone())),
+            Some(file) => figment.merge(Toml::file_exact(file)),
+            None => figment.merge(Toml::file_exact(Path::new(DEFAULT_FILE))),
+        };
+        figment = figment.merge(Env::prefixed(PREFIX).split("__"));
+        for setting in &overrides.set {
+            let (path, value) = setting.split_once('=').ok_or_else(|| ConfigError::Set(setting.clone()))?;
+            let value: figment::value::Value = value.parse().expect("every text is a value");
+            figment = figment.merge(Serialized::default(path.trim(), value));
+        }
+        figment = merge_flag(figment, "data_dir", overrides.data_dir.as_ref());
+        figment = merge_flag(figment, "model_dir", overrides.model_dir.as_ref());
+        let listen = (!overrides.listen.is_empty()).then_some(&overrides.listen);
+        figment = merge_flag(figment, "server.listen", listen);
+        figment.extract().map_err(|error| ConfigError::Invalid(Box::new(error)))
+    }
+}
+
+fn merge_flag<T: Serialize>(figment: Figment, path: &str, value: Option<&T>) -> Figment {
+    match value {
+        Some(value) => figment.merge(Serialized::default(path, value)),
+        None => figment,
+    }
+}
+
+/// A vendor's key from the environment, under the name that the vendor's own tools use.
+pub(crate) fn vendor_key(variable: &str) -> Option<SecretString> {
+    #[expect(clippy::disallowed_methods, reason = "the one module that reads the environment")]
+    let value = std::env::var(variable).ok()?;
+    (!value.trim().is_empty()).then(|| value.trim().into())
+}
+
+/// An API key for `latimer ask` from the environment.
+pub(crate) fn client_key() -> Option<SecretString> {
+    vendor_key("LATIMER_API_KEY")
+}

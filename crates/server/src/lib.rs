@@ -1,0 +1,20 @@
+//! Latimer's edge: HTTP, the dialects, configuration and the command line. A library so that tests can start it.
+
+pub mod cli;
+pub mod config;
+
+mod admin;
+mod app;
+mod auth;
+mod body;
+mod dialects;
+mod edge;
+mod health;
+mod listen;
+mod openapi;
+mod request_id;
+mod router;
+mod serve;
+mod sse;
+
+pub use serve::{Server, StartError};

@@ -1,0 +1,134 @@
+//! The body of a streamed answer: a turn's events encoded by the dialect as they come, heartbeats while none come.
+
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use bytes::{BufMut, Bytes, BytesMut};
+use chat::TurnStream;
+use chat::turn::TurnEvent;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue};
+use http_body::Frame;
+use serde::Serialize;
+use tokio::time::{Instant, Sleep};
+
+/// A write takes in more events until it is this long.
+const FULL: usize = 32 << 10;
+const HEARTBEAT: &[u8] = b": ping\n\n";
+
+/// A dialect's form of a turn's events.
+pub(crate) trait Encode: Send + 'static {
+    /// Writes event number `index` as none, one or two frames.
+    fn encode(&mut self, index: usize, event: TurnEvent<'_>, out: &mut BytesMut);
+
+    /// Called after the last event: whether the body is whole. A dialect without a form for errors says no, and the
+    /// connection breaks.
+    fn is_whole(&self) -> bool {
+        true
+    }
+}
+
+/// Writes one `data:` line of JSON and ends the frame. JSON has no line breaks outside its escapes.
+pub(crate) fn data_frame<T: Serialize>(out: &mut BytesMut, data: &T) {
+    out.put_slice(b"data: ");
+    serde_json::to_writer(out.writer(), data).expect("our own types are valid JSON");
+    out.put_slice(b"\n\n");
+}
+
+/// Streams a turn until its last event.
+pub(crate) struct TurnBody<E> {
+    stream: TurnStream,
+    encoder: E,
+    buffer: BytesMut,
+    heartbeat: Option<Heartbeat>,
+    ended: bool,
+}
+
+struct Heartbeat {
+    interval: Duration,
+    last_write: Instant,
+    /// Armed for an interval after some write; looked at anew when it fires, so that a write costs no timer.
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Heartbeat {
+    fn new(interval: Duration) -> Self {
+        Self { interval, last_write: Instant::now(), timer: Box::pin(tokio::time::sleep(interval)) }
+    }
+
+    fn wrote(&mut self) {
+        self.last_write = Instant::now();
+    }
+
+    fn poll_due(&mut self, ctx: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(ctx).is_ready() {
+            let due = self.last_write + self.interval;
+            let now = Instant::now();
+            let next = if due <= now { now + self.interval } else { due };
+            self.timer.as_mut().reset(next);
+            if due <= now {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<E: Encode> TurnBody<E> {
+    pub(crate) fn new(stream: TurnStream, encoder: E) -> Self {
+        Self { stream, encoder, buffer: BytesMut::new(), heartbeat: None, ended: false }
+    }
+
+    /// With a comment line after each `interval` of silence.
+    pub(crate) fn with_heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = Some(Heartbeat::new(interval));
+        self
+    }
+
+    /// As an answer of Server-Sent Events.
+    pub(crate) fn into_event_stream(self) -> Response {
+        let mut response = axum::body::Body::new(self).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+        // nginx buffers answers unless told otherwise.
+        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+        response
+    }
+}
+
+impl<E: Encode + Unpin> http_body::Body for TurnBody<E> {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        ctx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let this = &mut *self;
+        while !this.ended {
+            let (encoder, buffer) = (&mut this.encoder, &mut this.buffer);
+            let events = this.stream.poll_events(ctx, |index, event| {
+                encoder.encode(index, event, buffer);
+                if buffer.len() < FULL { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            match events {
+                // Events that the dialect has no frame for leave the buffer empty: look again.
+                Poll::Ready(true) if buffer.is_empty() => {}
+                Poll::Ready(true) => {
+                    this.heartbeat.as_mut().map(Heartbeat::wrote);
+                    return Poll::Ready(Some(Ok(Frame::data(buffer.split().freeze()))));
+                }
+                Poll::Ready(false) => this.ended = true,
+                Poll::Pending => {
+                    let due = this.heartbeat.as_mut().map_or(Poll::Pending, |heartbeat| heartbeat.poll_due(ctx));
+                    return due.map(|()| Some(Ok(Frame::data(Bytes::from_static(HEARTBEAT)))));
+                }
+            }
+        }
+        if this.encoder.is_whole() { Poll::Ready(None) } else { Poll::Ready(Some(Err("the answer is not whole".into()))) }
+    }
+}
