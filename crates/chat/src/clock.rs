@@ -13,7 +13,10 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the operating system for the time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the operating system for the time"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

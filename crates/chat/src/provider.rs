@@ -148,7 +148,10 @@ pub trait Provider: Send + Sync + 'static {
     fn context_tokens(&self, model: &str) -> Option<u32>;
 
     /// Asks for one completion.
-    fn stream(&self, request: CompletionRequest) -> BoxStream<'static, Result<CompletionEvent, CompletionError>>;
+    fn stream(
+        &self,
+        request: CompletionRequest,
+    ) -> BoxStream<'static, Result<CompletionEvent, CompletionError>>;
 }
 
 /// A rough count of the tokens of `text`: a token for every four characters, rounded up. Used where a vendor reports none.
