@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::reply::Ending;
+use super::reply::{Ending, Pace};
 use super::{Open, ReceivedRequest, Reply, Shared};
 
 /// How a reply ended.
@@ -60,7 +60,7 @@ async fn try_send(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<Outc
     }
     let mut out = head(reply);
     for (index, piece) in reply.pieces.iter().enumerate() {
-        if !reply.pace.is_at_once() || index > 0 {
+        if !matches!(reply.pace, Pace::AtOnce) || index > 0 {
             writer.write_all(&std::mem::take(&mut out)).await?;
             reply.pace.wait().await;
         }
@@ -69,6 +69,10 @@ async fn try_send(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<Outc
         out.extend_from_slice(b"\r\n");
     }
     if reply.ending == Ending::Whole {
+        if let Pace::Gated(gate) = &reply.pace {
+            writer.write_all(&std::mem::take(&mut out)).await?;
+            gate.pass().await;
+        }
         out.extend_from_slice(b"0\r\n\r\n");
     }
     writer.write_all(&out).await?;

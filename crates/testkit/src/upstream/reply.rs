@@ -39,7 +39,7 @@ pub(super) enum Ending {
     Hang,
 }
 
-/// Lets the pieces of a paced [`Reply`] out, one for each permit.
+/// Lets the pieces of a paced [`Reply`] out, one for each permit; the final HTTP chunk is a piece of its own.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Semaphore>);
 
@@ -54,7 +54,7 @@ impl Gate {
         self.0.close();
     }
 
-    async fn pass(&self) {
+    pub(super) async fn pass(&self) {
         // A closed semaphore is an open gate.
         if let Ok(permit) = self.0.acquire().await {
             permit.forget();
@@ -63,10 +63,6 @@ impl Gate {
 }
 
 impl Pace {
-    pub(super) fn is_at_once(&self) -> bool {
-        matches!(self, Self::AtOnce)
-    }
-
     pub(super) async fn wait(&self) {
         match self {
             Self::AtOnce => {}
@@ -159,6 +155,16 @@ impl Reply {
     /// Sends one event after each `gap`. For benches; a test paces instead.
     pub fn every(self, gap: Duration) -> Self {
         Self { pace: Pace::Every(gap), ..self.event_by_event() }
+    }
+
+    /// How many events the body has.
+    pub fn events(&self) -> usize {
+        self.clone().event_by_event().pieces.len()
+    }
+
+    /// How many bytes the body has.
+    pub fn length(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum()
     }
 
     fn event_by_event(self) -> Self {
