@@ -15,6 +15,7 @@
 //! assert_eq!(provider.name(), "ollama");
 //! ```
 
+pub mod anthropic;
 pub mod fit;
 pub mod http;
 pub mod openai;

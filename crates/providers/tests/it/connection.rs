@@ -10,7 +10,7 @@ use testkit::upstream::{Gate, Reply, Upstream, anthropic_stream, openai_stream};
 
 use crate::{ask, finished, provider, question, settings, text};
 
-const KINDS: [Kind; 1] = [Kind::OpenAi];
+const KINDS: [Kind; 2] = [Kind::OpenAi, Kind::Anthropic];
 
 fn hello(kind: Kind) -> Reply {
     match kind {

@@ -6,6 +6,7 @@ use chat::provider::{
     CompletionError, CompletionEvent, CompletionRequest, FinishReason, PromptMessage, Provider, Role, Usage,
 };
 use futures::StreamExt as _;
+use providers::anthropic::Anthropic;
 use providers::openai::OpenAi;
 use providers::settings::{Kind, ProviderSettings};
 use testkit::upstream::Upstream;
@@ -27,7 +28,7 @@ fn settings(kind: Kind, upstream: &Upstream) -> ProviderSettings {
 fn provider(settings: &ProviderSettings) -> Arc<dyn Provider> {
     match settings.kind {
         Kind::OpenAi => Arc::new(OpenAi::new("openai", settings).expect("the settings are valid")),
-        Kind::Anthropic => unreachable!("comes with its provider"),
+        Kind::Anthropic => Arc::new(Anthropic::new("anthropic", settings).expect("the settings are valid")),
     }
 }
 
