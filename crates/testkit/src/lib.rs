@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Parts for the tests of the other crates: what stands in for the outside world, and what judges implementations.
+
+pub mod upstream;
