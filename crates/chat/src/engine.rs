@@ -81,7 +81,7 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cancelled {
     /// The turn has ended, now or before.
-    Ended(Reply),
+    Ended(Box<Reply>),
     /// No such turn yet: one that opens under this name within a minute is stopped at once.
     Marked,
 }
@@ -174,15 +174,16 @@ impl Chat {
         let account = principal.account();
         if let Some(log) = self.inner.running.find(account, name) {
             log.stop(StopReason::Requested);
-            return Ok(Cancelled::Ended(log.read_from(0).reply().await));
+            return Ok(Cancelled::Ended(Box::new(log.read_from(0).reply().await)));
         }
         if let Some(turn) = self.inner.store.turn(account, name).await?
             && let Some(end) = turn.end
         {
-            return Ok(Cancelled::Ended(Reply { head: turn.head, text: turn.transcript.text, end }));
+            let reply = Reply { head: turn.head, text: turn.transcript.text, end };
+            return Ok(Cancelled::Ended(Box::new(reply)));
         }
         match self.inner.running.stop_or_mark(account, name) {
-            Some(log) => Ok(Cancelled::Ended(log.read_from(0).reply().await)),
+            Some(log) => Ok(Cancelled::Ended(Box::new(log.read_from(0).reply().await))),
             None => Ok(Cancelled::Marked),
         }
     }
@@ -341,7 +342,7 @@ impl Inner {
         };
         let said = path
             .into_iter()
-            .filter(|message| !message.silent && !(asks_anew && Some(message.at) == follows))
+            .filter(|message| !(message.silent || asks_anew && Some(message.at) == follows))
             .map(|message| PromptMessage { role: message.role, content: message.content });
         let question = PromptMessage { role: Role::User, content: content.clone() };
         Ok(said.chain([question]).collect())

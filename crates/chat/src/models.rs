@@ -77,9 +77,7 @@ impl ModelCatalog {
         let named_first = provider.and_then(|name| self.entry(name)).into_iter().chain(&self.providers);
         named_first
             .into_iter()
-            .find(|entry| {
-                entry.default_model == model || (entry.answers_for)(model)
-            })
+            .find(|entry| entry.default_model == model || (entry.answers_for)(model))
             .map(|entry| Answering { provider: entry.provider.clone(), model: model.to_owned() })
     }
 

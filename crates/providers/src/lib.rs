@@ -16,6 +16,8 @@
 //! ```
 
 pub mod anthropic;
+#[cfg(feature = "embedded-llm")]
+pub mod embedded;
 pub mod fit;
 pub mod http;
 pub mod openai;

@@ -101,19 +101,27 @@ fn anonymous_allowed(app: &App, headers: &HeaderMap) -> bool {
         Anonymous::Never => false,
         Anonymous::Loopback => app.listening.iter().all(|address| address.ip().is_loopback()),
     };
-    by_setting && headers.get_all(ORIGIN).iter().all(|origin| origin.to_str().is_ok_and(|origin| trusted(app, headers, origin)))
+    by_setting
+        && headers
+            .get_all(ORIGIN)
+            .iter()
+            .all(|origin| origin.to_str().is_ok_and(|origin| trusted(app, headers, origin)))
 }
 
 /// A page from elsewhere must not use a visitor's access to this machine.
 fn trusted(app: &App, headers: &HeaderMap, origin: &str) -> bool {
     let Ok(uri) = origin.parse::<Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };
-    let own = headers.get(HOST).is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()));
-    own || is_loopback_name(authority.host()) || app.auth.anonymous_origins.iter().any(|allowed| allowed == origin)
+    let own = headers
+        .get(HOST)
+        .is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()));
+    own || is_loopback_name(authority.host())
+        || app.auth.anonymous_origins.iter().any(|allowed| allowed == origin)
 }
 
 /// Whether a host name (brackets and all) can only mean this machine.
 pub(crate) fn is_loopback_name(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

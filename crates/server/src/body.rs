@@ -1,9 +1,10 @@
 //! The one body extractor: JSON of bounded size and depth, with errors that name the field.
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
 use chat::{Error, ErrorKind};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -24,6 +25,18 @@ pub(crate) struct Json<T> {
 
 /// As [`Json`], where no body at all is the default.
 pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+/// The id in a path. One that can't be decoded names nothing.
+pub(crate) struct PathId(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = CodmirError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, CodmirError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(id)| Self(id)).map_err(|_| Error::not_found("route").into())
+    }
+}
 
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = CodmirError;
@@ -53,7 +66,8 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
 fn check_content_type(request: &Request) -> Result<(), CodmirError> {
     let named = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim();
-    let json = essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json");
+    let json =
+        essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json");
     if json || request.headers().contains_key(AUTHORIZATION) {
         return Ok(());
     }
@@ -62,7 +76,8 @@ fn check_content_type(request: &Request) -> Result<(), CodmirError> {
 
 async fn read(request: Request, app: &App) -> Result<Bytes, CodmirError> {
     let too_large = || CodmirError::too_large(format!("the body must be at most {MAX_BODY} bytes"));
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY as u64) {
         return Err(too_large());
     }
@@ -84,7 +99,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodmirError> {
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| field_error(&error))?;
-    json.end().map_err(|error| CodmirError::field("body", format!("the body is not one JSON value: {error}")))?;
+    json.end()
+        .map_err(|error| CodmirError::field("body", format!("the body is not one JSON value: {error}")))?;
     Ok(value)
 }
 
@@ -93,14 +109,13 @@ fn field_error(error: &serde_path_to_error::Error<serde_json::Error>) -> CodmirE
     let cause = error.inner();
     // What serde says may quote what it found; a caller knows what it sent.
     let reason: String = cause.to_string().chars().take(200).collect();
-    match cause.classify() {
-        serde_json::error::Category::Data if path != "." => CodmirError::field(path.clone(), format!("{path}: {reason}")),
-        serde_json::error::Category::Data => CodmirError::field("body", reason),
-        _ => {
-            let field = if path == "." || path == "?" { "body".to_owned() } else { path };
-            CodmirError::field(field, format!("the body is not valid JSON: {reason}"))
-        }
-    }
+    let field = if path == "." || path == "?" { "body".to_owned() } else { path };
+    let message = if cause.is_data() {
+        format!("{field}: {reason}")
+    } else {
+        format!("the body is not valid JSON: {reason}")
+    };
+    CodmirError::field(field, message)
 }
 
 /// Whether arrays and objects are nested too deep; looks at brackets outside strings, nothing else.
@@ -132,11 +147,8 @@ pub(crate) fn check_text(field: &str, text: &str) -> Result<(), CodmirError> {
 
 impl From<Error> for CodmirError {
     fn from(error: Error) -> Self {
-        let field = match error.kind {
-            ErrorKind::Invalid { field } => field.map(str::to_owned),
-            _ => None,
-        };
-        Self::new(error, field)
+        let field = if let ErrorKind::Invalid { field } = error.kind { field } else { None };
+        Self::new(error, field.map(str::to_owned))
     }
 }
 

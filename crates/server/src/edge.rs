@@ -86,8 +86,11 @@ where
             let message = panic.downcast_ref::<String>().map(String::as_str);
             let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
             tracing::error!(request.id = &*request_id::current(), message, "a handler panicked");
-            CodmirError::from(Error::new(ErrorKind::Internal, "the server failed; the request id finds the reason in its log"))
-                .into_response()
+            CodmirError::from(Error::new(
+                ErrorKind::Internal,
+                "the server failed; the request id finds the reason in its log",
+            ))
+            .into_response()
         }
     }
 }
@@ -110,7 +113,9 @@ fn check_host<B>(app: &App, request: &Request<B>) -> Result<(), CodmirError> {
     };
     let listened_on = |name: &str| {
         let ip = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-        ip.is_ok_and(|ip| app.listening.iter().any(|address| address.ip() == ip || address.ip().is_unspecified()))
+        ip.is_ok_and(|ip| {
+            app.listening.iter().any(|address| address.ip() == ip || address.ip().is_unspecified())
+        })
     };
     let allowed = |name: &str| app.allowed_hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
     if is_loopback_name(name) || listened_on(name) || allowed(name) || allowed(host) {

@@ -31,6 +31,10 @@ async fn ready(State(app): State<App>) -> Result<Response, CodmirError> {
         return Err(Error::new(soon, "the server is stopping").into());
     }
     app.chat.ping().await?;
-    let llm = app.chat.models().fallback().map_or_else(|| "none".to_owned(), |answering| answering.name().to_string());
+    let llm = app
+        .chat
+        .models()
+        .fallback()
+        .map_or_else(|| "none".to_owned(), |answering| answering.name().to_string());
     Ok(axum::Json(json!({ "status": "ok", "llm": llm })).into_response())
 }

@@ -30,4 +30,3 @@ pub(crate) fn service(app: App) -> Service {
         .method_not_allowed_fallback(codmir::wrong_method);
     Edge::new(app, NormalizePath::trim_trailing_slash(router))
 }
-

@@ -114,7 +114,15 @@ impl Server {
         };
         listeners.into_iter().for_each(|listener| tasks.spawn(connections.clone().accept(listener)));
         let grace = Duration::from_millis(config.server.shutdown_grace_ms);
-        Ok(Self { chat, store, connections: tasks, grace, addresses, answers: models.reason, _admin_file: admin_file })
+        Ok(Self {
+            chat,
+            store,
+            connections: tasks,
+            grace,
+            addresses,
+            answers: models.reason,
+            _admin_file: admin_file,
+        })
     }
 
     /// The addresses that are listened on.

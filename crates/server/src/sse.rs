@@ -20,7 +20,7 @@ const FULL: usize = 32 << 10;
 const HEARTBEAT: &[u8] = b": ping\n\n";
 
 /// A dialect's form of a turn's events.
-pub(crate) trait Encode: Send + 'static {
+pub(crate) trait Encode: Send + Unpin + 'static {
     /// Writes event number `index` as none, one or two frames.
     fn encode(&mut self, index: usize, event: TurnEvent<'_>, out: &mut BytesMut);
 
@@ -100,7 +100,7 @@ impl<E: Encode> TurnBody<E> {
     }
 }
 
-impl<E: Encode + Unpin> http_body::Body for TurnBody<E> {
+impl<E: Encode> http_body::Body for TurnBody<E> {
     type Data = Bytes;
     type Error = axum::BoxError;
 
@@ -124,11 +124,16 @@ impl<E: Encode + Unpin> http_body::Body for TurnBody<E> {
                 }
                 Poll::Ready(false) => this.ended = true,
                 Poll::Pending => {
-                    let due = this.heartbeat.as_mut().map_or(Poll::Pending, |heartbeat| heartbeat.poll_due(ctx));
+                    let due =
+                        this.heartbeat.as_mut().map_or(Poll::Pending, |heartbeat| heartbeat.poll_due(ctx));
                     return due.map(|()| Some(Ok(Frame::data(Bytes::from_static(HEARTBEAT)))));
                 }
             }
         }
-        if this.encoder.is_whole() { Poll::Ready(None) } else { Poll::Ready(Some(Err("the answer is not whole".into()))) }
+        if this.encoder.is_whole() {
+            Poll::Ready(None)
+        } else {
+            Poll::Ready(Some(Err("the answer is not whole".into())))
+        }
     }
 }

@@ -33,7 +33,12 @@ pub(super) fn catalog(config: &Config) -> Result<Models, StartError> {
     let (local, missing) = local_entry(config);
     providers.extend(local);
     let catalog = ModelCatalog {
-        default: config.models.default.as_deref().map(|name| model_name("models.default", name)).transpose()?,
+        default: config
+            .models
+            .default
+            .as_deref()
+            .map(|name| model_name("models.default", name))
+            .transpose()?,
         aliases: aliases(config)?,
         providers,
         missing: missing.unwrap_or_else(|| NO_MODEL.to_owned()),
@@ -114,7 +119,8 @@ fn model_name(setting: &str, value: &str) -> Result<ModelName, StartError> {
 /// Names of models must be of providers that are there; the embedded one may be missing.
 fn check_names(catalog: &ModelCatalog) -> Result<(), StartError> {
     let known = |name: &ModelName| {
-        name.provider == "local" || catalog.providers.iter().any(|entry| entry.provider.name() == name.provider)
+        name.provider == "local"
+            || catalog.providers.iter().any(|entry| entry.provider.name() == name.provider)
     };
     let named = catalog.aliases.iter().map(|(alias, name)| (format!("models.aliases.{alias}"), name));
     let default = catalog.default.iter().map(|name| ("models.default".to_owned(), name));

@@ -1,0 +1,3 @@
+//! The foreign APIs, one module each: a router, its wire types, its encoders, its errors.
+
+pub(crate) mod codmir;
