@@ -28,7 +28,8 @@ const DEFAULT_TEMPERATURE: f32 = 0.2;
 /// Without a penalty this model repeats its last sentence for ever.
 const REPEAT_PENALTY: f32 = 1.1;
 
-/// How far back the penalty looks.
+/// How far back in the answer the penalty looks. The prompt is left out: an answer has to use the words of its question,
+/// and to end as the turns before it do.
 const REPEAT_WINDOW: usize = 64;
 
 /// Writes answers.
@@ -75,7 +76,7 @@ impl Generator {
         let mut text = Utf8Buffer::default();
         let mut logits = reading.read_all(&tokens, job)?;
         let reason = loop {
-            let recent = &tokens[tokens.len().saturating_sub(REPEAT_WINDOW)..];
+            let recent = &tokens[tokens.len().saturating_sub(REPEAT_WINDOW).max(prompt_length)..];
             let token = sampler.sample(&apply_repeat_penalty(&logits, REPEAT_PENALTY, recent)?)?;
             if self.prompts.is_special(token) {
                 break FinishReason::Stop;
