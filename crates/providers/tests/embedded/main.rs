@@ -252,3 +252,15 @@ async fn the_converted_form_is_made_once_and_again_when_damaged() {
 
     assert_eq!(fs::metadata(&converted).unwrap().len(), made.len());
 }
+
+#[tokio::test]
+async fn a_directory_that_can_not_keep_the_converted_form_still_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(model_dir().join(FILE), dir.path().join(FILE)).unwrap();
+    // Nothing can be renamed over a directory; the tests may run as root, to whom nothing is read-only.
+    fs::create_dir(dir.path().join("SmolLM2-135M-Instruct.Q8_0.gguf")).unwrap();
+
+    let model = Embedded::load(dir.path()).unwrap();
+
+    assert_eq!(model.count_tokens("What is the capital of France?"), 7);
+}
