@@ -149,7 +149,10 @@ impl Drop for TestServer {
 
 /// The scripted upstream as OpenAI-compatible provider.
 fn openai(upstream: &Upstream) -> ProviderSettings {
-    ProviderSettings { base_url: Some(format!("{}/v1", upstream.base_url())), ..ProviderSettings::new(Kind::OpenAi) }
+    ProviderSettings {
+        base_url: Some(format!("{}/v1", upstream.base_url())),
+        ..ProviderSettings::new(Kind::OpenAi)
+    }
 }
 
 /// The scripted upstream as Anthropic.
@@ -176,7 +179,8 @@ pub(crate) fn published(body: &str) -> PublishedStream {
     assert!(body.ends_with("\n\n"), "the stream ends with a whole frame: {body:?}");
     for frame in body.split_terminator("\n\n").filter(|frame| *frame != ": ping") {
         assert!(!ended, "nothing follows done: {frame:?}");
-        let json = frame.strip_prefix("data: ").unwrap_or_else(|| panic!("a frame is `data: ` and JSON: {frame:?}"));
+        let json =
+            frame.strip_prefix("data: ").unwrap_or_else(|| panic!("a frame is `data: ` and JSON: {frame:?}"));
         assert!(!json.contains('\n'), "a frame is one line: {frame:?}");
         let event: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {frame:?}"));
         sessions.push(event["sessionId"].as_str().expect("every event has the session").to_owned());

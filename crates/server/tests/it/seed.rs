@@ -132,7 +132,10 @@ async fn the_whole_body_passes_anthropic() {
 async fn check_whole_body(server: &TestServer, body: &str, answered_by: &str) {
     let request = server.client.post(server.url("/api/chat")).header("Content-Type", "application/json");
     let answer = request.body(body.to_owned()).send().await.expect("an answer");
-    assert_eq!(answer.headers().get("x-latimer-model").map(|name| name.as_bytes()), Some(answered_by.as_bytes()));
+    assert_eq!(
+        answer.headers().get("x-latimer-model").map(|name| name.as_bytes()),
+        Some(answered_by.as_bytes())
+    );
     let status = answer.status();
     let body: Value = answer.json().await.expect("JSON");
     assert_eq!(status, 200, "{body}");
@@ -145,8 +148,14 @@ async fn a_session_goes_on_over_all_three_routes() {
     let server = TestServer::start().await;
     server.upstream.always(openai_stream(&["Yes", "."]));
 
-    let first: Value =
-        server.post("/api/chat", &message("one")).send().await.expect("an answer").json().await.expect("JSON");
+    let first: Value = server
+        .post("/api/chat", &message("one"))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
     let session = first["sessionId"].as_str().expect("a session").to_owned();
     for (path, question) in [("/api/chat/stream", "two"), ("/api/chat/reason", "three")] {
         let answer = server.post(path, &message_in(&session, question)).send().await.expect("an answer");
@@ -163,11 +172,19 @@ async fn a_session_goes_on_over_all_three_routes() {
 
     let expected = ["one", "Yes.", "two", "Yes.", "three", "Yes.", "four"];
     let asked = server.upstream.requests()[3].json();
-    let said: Vec<&str> =
-        asked["messages"].as_array().expect("messages").iter().filter_map(|said| said["content"].as_str()).collect();
+    let said: Vec<&str> = asked["messages"]
+        .as_array()
+        .expect("messages")
+        .iter()
+        .filter_map(|said| said["content"].as_str())
+        .collect();
     assert_eq!(said, expected);
     let one_by_one = server.upstream.requests()[2].json();
-    assert_eq!(one_by_one["messages"].as_array().map(Vec::len), Some(5), "the path goes before a single message");
+    assert_eq!(
+        one_by_one["messages"].as_array().map(Vec::len),
+        Some(5),
+        "the path goes before a single message"
+    );
     let history: Value = server
         .get(&format!("/api/chat/sessions/{session}/messages"))
         .send()
@@ -176,8 +193,12 @@ async fn a_session_goes_on_over_all_three_routes() {
         .json()
         .await
         .expect("JSON");
-    let stored: Vec<&str> =
-        history["data"].as_array().expect("a list").iter().filter_map(|said| said["content"].as_str()).collect();
+    let stored: Vec<&str> = history["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|said| said["content"].as_str())
+        .collect();
     assert_eq!(stored, [&expected[..], &["Yes."]].concat());
     server.stop().await;
 }
@@ -186,9 +207,12 @@ async fn a_session_goes_on_over_all_three_routes() {
 async fn both_providers_answer_when_only_one_is_there() {
     let server = TestServer::start().await;
     server.upstream.always(openai_stream(&["Yes."]));
-    for (provider, model) in [("openai", "gpt-5"), ("anthropic", "claude-opus"), ("anthropic", "nobody-knows-me")] {
+    for (provider, model) in
+        [("openai", "gpt-5"), ("anthropic", "claude-opus"), ("anthropic", "nobody-knows-me")]
+    {
         let body = json!({ "messages": [{ "role": "user", "content": "Hi" }], "provider": provider, "model": model });
-        let answer: Value = server.post("/api/chat", &body).send().await.expect("an answer").json().await.expect("JSON");
+        let answer: Value =
+            server.post("/api/chat", &body).send().await.expect("an answer").json().await.expect("JSON");
         assert_eq!((&answer["provider"], &answer["model"]), (&json!(provider), &json!(model)), "{answer}");
     }
     let local = json!({ "messages": [{ "role": "user", "content": "Hi" }], "model": "local-smollm2" });

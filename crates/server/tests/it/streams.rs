@@ -127,7 +127,8 @@ async fn cancel_stops_upstream_keeps_the_text_and_says_so() {
     let all = frames(&format!("{seen}{}", answer.text().await.expect("the rest")));
     let last = all.last().expect("an end");
     assert_eq!((&last.data["type"], &last.data["finishReason"]), (&json!("done"), &json!("stopped")));
-    let again: Value = server.client.post(server.url(&path)).send().await.expect("an answer").json().await.expect("JSON");
+    let again: Value =
+        server.client.post(server.url(&path)).send().await.expect("an answer").json().await.expect("JSON");
     assert_eq!(again, stopped, "cancel is idempotent");
     server.stop().await;
 }
@@ -188,7 +189,11 @@ async fn a_stream_is_the_same_from_every_position_during_the_turn_and_after() {
     for position in 0..whole.len() as u64 {
         let answer = server.resume(turn, position).send().await.expect("an answer");
         assert_eq!(answer.status(), 200, "from {position}");
-        assert_eq!(frames(&answer.text().await.expect("a stream")), after(&whole, position), "after from {position}");
+        assert_eq!(
+            frames(&answer.text().await.expect("a stream")),
+            after(&whole, position),
+            "after from {position}"
+        );
     }
     for position in [whole.len() as u64, 99] {
         let answer = server.resume(turn, position).send().await.expect("an answer");
@@ -253,7 +258,8 @@ async fn a_truncated_upstream_never_looks_whole() {
     assert!(TEXT.starts_with(&stream.content) && !stream.content.is_empty(), "{:?}", stream.content);
 
     let frames = server.v2(&message("Hi")).await;
-    let types: Vec<&str> = frames.iter().rev().take(2).filter_map(|frame| frame.data["type"].as_str()).collect();
+    let types: Vec<&str> =
+        frames.iter().rev().take(2).filter_map(|frame| frame.data["type"].as_str()).collect();
     assert_eq!(types, ["done", "error"]);
     assert_eq!(frames.last().expect("an end").data["finishReason"], "error");
 
@@ -261,8 +267,12 @@ async fn a_truncated_upstream_never_looks_whole() {
     assert_eq!(whole.status(), 502);
 
     // The plain text of the SDK has no form for an error: the connection breaks.
-    let answer = server.post("/api/ai/chat/stream", &json!({ "message": "Hi" })).send().await.expect("an answer");
-    assert!(answer.bytes_stream().any(|chunk| async move { chunk.is_err() }).await, "the reader sees it break");
+    let answer =
+        server.post("/api/ai/chat/stream", &json!({ "message": "Hi" })).send().await.expect("an answer");
+    assert!(
+        answer.bytes_stream().any(|chunk| async move { chunk.is_err() }).await,
+        "the reader sees it break"
+    );
     server.stop().await;
 }
 
@@ -327,7 +337,12 @@ async fn the_same_request_again_is_the_same_turn() {
     let repeat = published(&again(message("Hi"), "/api/chat/stream").await.text().await.expect("a stream"));
     assert_eq!(stream, repeat, "another route is another request, and repeats on its own");
     assert_eq!(server.upstream.requests().len(), 2, "each was asked once");
-    let wrong = server.post("/api/chat", &message("Hi")).header("Idempotency-Key", "").send().await.expect("an answer");
+    let wrong = server
+        .post("/api/chat", &message("Hi"))
+        .header("Idempotency-Key", "")
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(wrong.status(), 400);
     server.stop().await;
 }
@@ -363,17 +378,25 @@ async fn an_interrupted_turn_resumes_with_an_error_and_an_end() {
 
     server.restart().await;
 
-    let whole = frames(&format!("{seen}{}", answer.text().await.expect("the end came before the server went")));
+    let whole =
+        frames(&format!("{seen}{}", answer.text().await.expect("the end came before the server went")));
     let types: Vec<&str> = whole.iter().filter_map(|frame| frame.data["type"].as_str()).collect();
     assert_eq!(types, ["turn", "delta", "delta", "error", "done"]);
     assert_eq!(whole[3].data["code"], "INTERRUPTED");
     // A reader that knows less, as much, and more than the store: it gets the rest, then one error and the end.
     for position in [0, 2, 3, 7] {
-        let rest = frames(&server.resume(turn, position).send().await.expect("an answer").text().await.expect("a stream"));
+        let rest = frames(
+            &server.resume(turn, position).send().await.expect("an answer").text().await.expect("a stream"),
+        );
         let numbers: Vec<u64> = rest.iter().map(|frame| frame.id).collect();
         let last = (position + 2).max(5);
-        assert_eq!(numbers, (position + 1..=last).collect::<Vec<_>>(), "no number is used twice from {position}");
-        let end: Vec<&str> = rest.iter().rev().take(2).filter_map(|frame| frame.data["type"].as_str()).collect();
+        assert_eq!(
+            numbers,
+            (position + 1..=last).collect::<Vec<_>>(),
+            "no number is used twice from {position}"
+        );
+        let end: Vec<&str> =
+            rest.iter().rev().take(2).filter_map(|frame| frame.data["type"].as_str()).collect();
         assert_eq!(end, ["done", "error"], "from {position}");
     }
     server.stop().await;
