@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// Tells the time of day. Waiting is another matter and uses tokio's timers.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// The present moment in UTC.
+    /// The present moment in UTC, to the millisecond: what is told is what is stored.
     fn now(&self) -> Timestamp;
 }
 
@@ -18,6 +18,7 @@ impl Clock for SystemClock {
         reason = "the one place that asks the operating system for the time"
     )]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 }

@@ -15,7 +15,7 @@ use testkit::upstream::Upstream;
 
 pub(crate) struct TestServer {
     pub(crate) upstream: Upstream,
-    pub(crate) data: TempDir,
+    data: TempDir,
     pub(crate) client: reqwest::Client,
     server: Option<Server>,
     config: Config,
