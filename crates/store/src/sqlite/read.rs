@@ -38,8 +38,9 @@ pub(super) async fn path(
         .fetch(pool);
     let mut newest_first = Vec::new();
     let mut left = byte_budget;
+    let mut answered_in_vain = false;
     while let Some(row) = rows.try_next().await? {
-        for message in path_messages(&row)? {
+        for message in path_messages(&row, &mut answered_in_vain)? {
             let Some(rest) = left.checked_sub(message.content.len()) else {
                 newest_first.reverse();
                 return Ok(newest_first);
@@ -52,17 +53,19 @@ pub(super) async fn path(
     Ok(newest_first)
 }
 
-/// The messages of one turn on a path: the answer, if the path goes through it, then the question.
-fn path_messages(row: &SqliteRow) -> sqlx::Result<Vec<PathMessage>> {
+/// The messages of one turn on a path: the answer, if the path goes through it, then the question. What is heard of a
+/// question depends on its answer on this path: `answered_in_vain` goes from an answer without a question of its own to
+/// the turn below, whose question it answers anew.
+fn path_messages(row: &SqliteRow, answered_in_vain: &mut bool) -> sqlx::Result<Vec<PathMessage>> {
     let turn = turn_id(row, "id")?.ok_or(sqlx::Error::RowNotFound)?;
     let outcome = outcome(row)?;
     let answer: &str = row.try_get("answer")?;
     let without_text =
         matches!(outcome, None | Some(Outcome::Failed(_))) && (outcome.is_none() || answer.is_empty());
+    let through_answer = side(row.try_get("up_side")?) == Side::Answer;
+    let unheard = if through_answer { without_text } else { *answered_in_vain };
     let mut messages = Vec::with_capacity(2);
-    if side(row.try_get("up_side")?) == Side::Answer
-        && let Some(id) = row.try_get::<Option<String>, _>("answer_id")?
-    {
+    if through_answer && let Some(id) = row.try_get::<Option<String>, _>("answer_id")? {
         messages.push(PathMessage {
             at: MessageRef { turn, side: Side::Answer },
             id,
@@ -77,9 +80,11 @@ fn path_messages(row: &SqliteRow) -> sqlx::Result<Vec<PathMessage>> {
             id,
             role: Role::User,
             content: row.try_get::<Option<String>, _>("question")?.unwrap_or_default(),
-            silent: without_text,
+            silent: unheard,
         });
     }
+    let has_question = messages.last().is_some_and(|message| message.role == Role::User);
+    *answered_in_vain = !has_question && unheard;
     Ok(messages)
 }
 
