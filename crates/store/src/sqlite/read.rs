@@ -15,12 +15,14 @@ use super::rows::{
     usage,
 };
 
-/// Walks from a message to the root, newest first. `?1` turn, `?2` side, `?3` account.
-const UP: &str = "WITH RECURSIVE up (turn, side, depth) AS ( \
-         SELECT ?1, ?2, 0 \
+/// Walks from a message towards the root, newest first, as far as a byte budget reaches: the texts of a long conversation
+/// are not even sorted. `?1` turn, `?2` side, `?3` account, `?4` budget.
+const UP: &str = "WITH RECURSIVE up (turn, side, depth, budget) AS ( \
+         SELECT ?1, ?2, 0, ?4 \
          UNION ALL \
-         SELECT t.parent_turn, t.parent_side, up.depth + 1 FROM up JOIN turns t ON t.id = up.turn \
-         WHERE t.parent_turn IS NOT NULL) \
+         SELECT t.parent_turn, t.parent_side, up.depth + 1, \
+             up.budget - coalesce(octet_length(t.question), 0) - up.side * octet_length(t.answer) \
+         FROM up JOIN turns t ON t.id = up.turn WHERE t.parent_turn IS NOT NULL AND up.budget >= 0) \
      SELECT up.side AS up_side, t.id, t.question_id, t.question, t.answer_id, t.answer, t.outcome, \
          t.failure_kind, t.failure_message \
      FROM up JOIN turns t ON t.id = up.turn AND t.account = ?3 ORDER BY up.depth";
@@ -35,6 +37,7 @@ pub(super) async fn path(
         .bind(from.turn.as_bytes().as_slice())
         .bind(side_number(from.side))
         .bind(account.as_bytes().as_slice())
+        .bind(i64::try_from(byte_budget).unwrap_or(i64::MAX))
         .fetch(pool);
     let mut newest_first = Vec::new();
     let mut left = byte_budget;
