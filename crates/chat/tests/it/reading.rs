@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 
 use chat::provider::{CompletionEvent, FinishReason, Usage};
 use chat::turn::{Outcome, TurnEvent, WhenUnread};
-use chat::{Transcript, TurnLog};
+use chat::{Transcript, TurnLog, TurnStream};
+use futures::future::join_all;
 use proptest::prelude::*;
+use testkit::provider::Script;
 
 use crate::house::{House, message, read, read_text, read_to_end, resumable};
 
@@ -146,6 +148,33 @@ async fn a_turn_of_another_account_is_not_found() {
     let unknown = house.chat.log(&house.bob, "two").await.unwrap_err();
     assert_eq!([running.to_string(), ended.to_string(), unknown.to_string()], ["turn not found"; 3]);
     assert_eq!(unknown.kind, chat::ErrorKind::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_turns_side_by_side_keep_to_themselves() {
+    let house = House::new().await;
+    let names: Vec<_> = (0..100).map(|number| format!("turn-{number}")).collect();
+    let scripts: Vec<_> = names.iter().map(|_| house.model.script()).collect();
+    let streams = join_all(names.iter().map(|name| house.ask(message(name, name)))).await;
+    let whole = |number: usize| (0..30).map(|piece| format!("{number}ü{piece} ")).collect::<String>();
+    for piece in 0..30 {
+        for (number, script) in scripts.iter().enumerate() {
+            script.text(&format!("{number}ü{piece} "));
+        }
+        tokio::task::yield_now().await;
+    }
+    scripts.into_iter().for_each(Script::finish);
+
+    let replies = join_all(streams.into_iter().map(TurnStream::reply)).await;
+    let mut told: Vec<_> = replies.iter().map(|reply| reply.text.clone()).collect();
+    for (name, reply) in names.iter().zip(&replies) {
+        let stored = house.stored(name).await.unwrap();
+        assert_eq!((&stored.transcript.text, &stored.end), (&reply.text, &Some(reply.end.clone())));
+    }
+    told.sort_unstable();
+    let mut scripted: Vec<_> = (0..100).map(whole).collect();
+    scripted.sort_unstable();
+    assert_eq!(told, scripted);
 }
 
 fn deltas() -> impl Strategy<Value = Vec<CompletionEvent>> {
