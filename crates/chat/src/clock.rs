@@ -4,8 +4,7 @@ use jiff::Timestamp;
 
 /// Tells the time of day. Waiting is another matter and uses tokio's timers.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// The present moment in UTC, in whole milliseconds: what stores keep, so that a time reads the same when it is told
-    /// and when it is told again.
+    /// The present moment in UTC, to the millisecond: what is told is what is stored.
     fn now(&self) -> Timestamp;
 }
 
@@ -19,8 +18,8 @@ impl Clock for SystemClock {
         reason = "the one place that asks the operating system for the time"
     )]
     fn now(&self) -> Timestamp {
-        let now = Timestamp::now().as_millisecond();
-        Timestamp::from_millisecond(now).expect("a moment without its fraction is still one")
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 }
 

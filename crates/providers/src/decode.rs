@@ -10,6 +10,9 @@ use futures::{Stream, StreamExt as _};
 
 use crate::sse::EventParser;
 
+/// How long the end of the body may lag behind the vendor's own end.
+const LINGER: Duration = Duration::from_millis(20);
+
 /// A response body, its transport errors already told apart.
 pub(crate) type ByteStream = BoxStream<'static, Result<Bytes, CompletionError>>;
 
@@ -35,10 +38,7 @@ pub(crate) enum Progress {
     Ended,
 }
 
-/// How long the end of the body may lag behind the vendor's own end.
-const LINGER: Duration = Duration::from_millis(20);
-
-/// Decodes a response body. Events that came in one read are yielded without waiting in between.
+/// Decodes a response body. Events that came in one read are yielded without waiting in between. Needs a tokio runtime.
 pub(crate) fn completion(
     body: ByteStream,
     decoder: impl Decoder,

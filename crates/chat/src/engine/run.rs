@@ -147,6 +147,9 @@ impl Turn {
             batch.extend(events.next().now_or_never().flatten().unwrap_or_default());
             begun = true;
             if let Some(answer) = self.record(batch) {
+                // Seeing the end of the response too lets its connection be used again; nothing waits for it.
+                tokio::task::yield_now().await;
+                let _end_of_response = events.next().now_or_never();
                 return answer;
             }
         }

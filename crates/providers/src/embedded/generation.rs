@@ -14,8 +14,9 @@ use super::decoding::Utf8Buffer;
 use super::prompt::{PromptError, Prompts};
 use super::queue::RunningJob;
 
-/// How much of the prompt is read between two looks at the stop.
-const PREFILL_STEP: usize = 32;
+/// How much of the prompt is read between two looks at the stop: about a fifth of a second on one core of a development
+/// build. Twice as much would be read four per cent faster, and stop too late.
+const PREFILL_STEP: usize = 16;
 
 /// The room for an answer without which a prompt counts as too long.
 const MIN_ANSWER: usize = 16;
@@ -25,10 +26,14 @@ const DEFAULT_MAX_TOKENS: u32 = 256;
 
 const DEFAULT_TEMPERATURE: f32 = 0.2;
 
+/// Colder than this is greedy: the likeliest token would win anyway, and dividing by less overflows.
+const COLDEST: f64 = 1e-3;
+
 /// Without a penalty this model repeats its last sentence for ever.
 const REPEAT_PENALTY: f32 = 1.1;
 
-/// How far back the penalty looks.
+/// How far back in the answer the penalty looks. The prompt is left out: an answer has to use the words of its question,
+/// and to end as the turns before it do.
 const REPEAT_WINDOW: usize = 64;
 
 /// Writes answers.
@@ -75,7 +80,7 @@ impl Generator {
         let mut text = Utf8Buffer::default();
         let mut logits = reading.read_all(&tokens, job)?;
         let reason = loop {
-            let recent = &tokens[tokens.len().saturating_sub(REPEAT_WINDOW)..];
+            let recent = &tokens[tokens.len().saturating_sub(REPEAT_WINDOW).max(prompt_length)..];
             let token = sampler.sample(&apply_repeat_penalty(&logits, REPEAT_PENALTY, recent)?)?;
             if self.prompts.is_special(token) {
                 break FinishReason::Stop;
@@ -85,7 +90,7 @@ impl Generator {
             if !delta.is_empty() {
                 job.send(Ok(CompletionEvent::TextDelta(delta)));
             }
-            if tokens.len() == limit {
+            if tokens.len() >= limit {
                 break FinishReason::Length;
             }
             logits = reading.read_all(&[token], job)?;
@@ -98,7 +103,7 @@ impl Generator {
 
     fn sampler(&self, request: &CompletionRequest) -> Result<LogitsProcessor, Ended> {
         let temperature = f64::from(request.temperature.unwrap_or(DEFAULT_TEMPERATURE));
-        let sampling = if temperature > 0.0 { Sampling::All { temperature } } else { Sampling::ArgMax };
+        let sampling = if temperature >= COLDEST { Sampling::All { temperature } } else { Sampling::ArgMax };
         let seed = match self.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(|error| failed(&error))?,

@@ -171,10 +171,14 @@ pub(super) fn vendor_error(error: &Value) -> VendorError {
     VendorError { status, is_context_length, message: message.to_owned() }
 }
 
-/// Gateways put the status that they got into `code`.
+/// Gateways put the status that they got into `code`, as a number or as its text.
 fn numeric_status(error: &Value) -> Option<u16> {
-    let code = error.get("code")?.as_u64()?;
-    u16::try_from(code).ok().filter(|code| (400..600).contains(code))
+    let code = error.get("code")?;
+    let status = match code.as_str() {
+        Some(text) => text.parse().ok(),
+        None => code.as_u64().and_then(|code| u16::try_from(code).ok()),
+    };
+    status.filter(|status| (400..600).contains(status))
 }
 
 fn status_of(name: &str) -> Option<u16> {

@@ -12,6 +12,9 @@ use crate::{ask, finished, provider, question, settings, text};
 
 const KINDS: [Kind; 2] = [Kind::OpenAi, Kind::Anthropic];
 
+/// How soon a stop must have reached the upstream.
+const AT_ONCE: Duration = Duration::from_millis(250);
+
 fn hello(kind: Kind) -> Reply {
     match kind {
         Kind::OpenAi => openai_stream(&["Hel", "lo"]),
@@ -101,13 +104,13 @@ async fn dropping_the_stream_closes_the_connection() {
         }
         let dropped_at = Instant::now();
         drop(waiting);
-        assert!(upstream.wait_closed(0).await - dropped_at < Duration::from_millis(50), "{kind:?}");
+        assert!(upstream.wait_closed(0).await - dropped_at < AT_ONCE, "{kind:?}");
 
         let mut answering = provider.stream(question("m"));
         assert_eq!(answering.next().await, Some(text("Hel")), "{kind:?}");
         let dropped_at = Instant::now();
         drop(answering);
-        assert!(upstream.wait_closed(1).await - dropped_at < Duration::from_millis(50), "{kind:?}");
+        assert!(upstream.wait_closed(1).await - dropped_at < AT_ONCE, "{kind:?}");
         upstream.wait_idle().await;
     }
 }

@@ -12,6 +12,9 @@ use providers::settings::{Kind, ProviderSettings};
 use testkit::upstream::Upstream;
 
 mod connection;
+mod failures;
+mod replay;
+mod requests;
 
 /// All that a stream yielded, in order.
 type Outcome = Vec<Result<CompletionEvent, CompletionError>>;

@@ -191,3 +191,61 @@ fn check_temperature(body: &Map<String, Value>, most: f64) -> Result<(), Refusal
 fn is_text(value: &Value) -> bool {
     value.as_str().is_some_and(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether `strict` refuses a request that is right but for `changes` to its body; `null` takes a field away.
+    fn refuses(strict: Strict, changes: &Value) -> bool {
+        let mut body =
+            json!({"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9});
+        for (name, value) in changes.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let headers =
+            [("authorization", "Bearer k"), ("x-api-key", "k"), ("anthropic-version", "2023-06-01")];
+        let request = ReceivedRequest {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            body: body.to_string().into(),
+        };
+        strict.refusal_of(&request).is_some()
+    }
+
+    #[test]
+    fn openai_itself_is_stricter_than_servers_like_it() {
+        for (changes, by_openai, by_others) in [
+            (json!({"max_tokens": null, "max_completion_tokens": 9}), false, false),
+            (json!({}), true, false),
+            (json!({"model": "gpt-4o"}), false, false),
+            (json!({"max_tokens": null, "temperature": 1}), false, false),
+            (json!({"max_tokens": null, "temperature": 0.7}), true, false),
+            (json!({"model": "gpt-4o", "temperature": 2.1}), true, true),
+            (json!({"model": "gpt-4o", "top_k": 3}), true, true),
+            (json!({"model": "gpt-4o", "messages": []}), true, true),
+            (json!({"model": "gpt-4o", "messages": [{"role": "user", "content": ""}]}), true, true),
+            (json!({"model": "gpt-4o", "messages": [{"role": "bot", "content": "Hi"}]}), true, true),
+        ] {
+            let verdicts = [true, false].map(|own_address| refuses(Strict::OpenAi { own_address }, &changes));
+            assert_eq!(verdicts, [by_openai, by_others], "{changes}");
+        }
+    }
+
+    #[test]
+    fn anthropic_wants_a_limit_and_a_user_first() {
+        for (changes, expected) in [
+            (json!({}), false),
+            (json!({"system": "Be kind.", "temperature": 1}), false),
+            (json!({"max_tokens": null}), true),
+            (json!({"temperature": 1.1}), true),
+            (json!({"stream_options": {}}), true),
+            (json!({"messages": [{"role": "system", "content": "Hi"}]}), true),
+            (json!({"messages": [{"role": "assistant", "content": "Hi"}]}), true),
+        ] {
+            assert_eq!(refuses(Strict::Anthropic, &changes), expected, "{changes}");
+        }
+    }
+}
