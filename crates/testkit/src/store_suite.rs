@@ -1,6 +1,6 @@
 //! The suite that every store passes: one function for each promise of `chat::store` and `identity::store`.
 //!
-//! ```ignore
+//! ```text
 //! testkit::store_suite!(MyStore::in_a_new_place().await);
 //! ```
 //!
