@@ -1,5 +1,7 @@
 //! The server's tests over real HTTP, each in the words of what a client sees.
 
+mod auth;
+mod edge;
 mod harness;
 mod seed;
 mod streams;
