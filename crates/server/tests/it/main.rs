@@ -3,5 +3,6 @@
 mod auth;
 mod edge;
 mod harness;
+mod ownership;
 mod seed;
 mod streams;
