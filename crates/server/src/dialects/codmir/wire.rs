@@ -237,7 +237,7 @@ pub(super) struct HistoryMessage {
 }
 
 /// The query of a history page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct HistoryQuery {
     pub(super) before: Option<String>,
     pub(super) limit: Option<usize>,
