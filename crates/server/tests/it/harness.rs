@@ -193,6 +193,16 @@ impl RawConnection {
         self.0.write_all(bytes).await.expect("the server reads");
     }
 
+    /// Sends `chunk` up to `times` times and tells how many went out before the server closed.
+    pub(crate) async fn flood(&mut self, chunk: &[u8], times: usize) -> usize {
+        for sent in 0..times {
+            if self.0.write_all(chunk).await.is_err() {
+                return sent;
+            }
+        }
+        times
+    }
+
     /// Reads one answer whose length is announced.
     pub(crate) async fn answer(&mut self) -> RawAnswer {
         let mut bytes = Vec::new();

@@ -2,6 +2,7 @@
 
 mod auth;
 mod bad_input;
+mod bad_parameters;
 mod edge;
 mod harness;
 mod ownership;
