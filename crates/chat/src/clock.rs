@@ -22,3 +22,14 @@ impl Clock for SystemClock {
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_whole_milliseconds() {
+        let times = std::iter::repeat_with(|| SystemClock.now()).take(100);
+        assert!(times.map(|now| now.subsec_nanosecond() % 1_000_000).all(|rest| rest == 0));
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
@@ -26,6 +27,8 @@ mod run;
 
 /// The most that is read of a conversation to match a client's list against.
 const PATH_BYTES: usize = 16 << 20;
+/// How long a turn that is stored as open may take to be found running: a few switches between tasks.
+const OPENING: Duration = Duration::from_secs(1);
 /// How long a task may take to end once its turn was told to stop by shutdown: one commit.
 const LAST_COMMIT: Duration = Duration::from_secs(10);
 
@@ -75,6 +78,8 @@ struct Inner {
     settings: Settings,
     tasks: Tasks,
     running: Registry,
+    /// Fires when shutdown has waited long enough: whatever still runs, or opens now, is stopped.
+    grace_over: CancellationToken,
 }
 
 /// What came of a stop.
@@ -99,8 +104,9 @@ impl Chat {
         if interrupted > 0 {
             tracing::warn!(turns = interrupted, "closed turns that the last process left open");
         }
-        let running = Registry::default();
-        let chat = Self { inner: Arc::new(Inner { store, models, clock, settings, tasks, running }) };
+        let (running, grace_over) = (Registry::default(), CancellationToken::new());
+        let inner = Inner { store, models, clock, settings, tasks, running, grace_over };
+        let chat = Self { inner: Arc::new(inner) };
         chat.inner.tasks.spawn(checkpoints::save_running_turns(chat.inner.clone()));
         Ok(chat)
     }
@@ -118,6 +124,7 @@ impl Chat {
     /// Opens a turn and runs it in a task of its own. Once this returns, the question is stored. A repeated request
     /// gives the stream of the turn that it started the first time, from its first event.
     pub async fn ask(&self, principal: &Principal, request: TurnRequest) -> Result<TurnStream, Error> {
+        let _shutdown_waits = self.inner.tasks.hold();
         if self.is_closing() {
             let soon = ErrorKind::Unavailable { retry_after: Duration::from_secs(5) };
             return Err(Error::new(soon, "the server is stopping; try again in a moment"));
@@ -141,19 +148,25 @@ impl Chat {
 
     /// The log of a turn that runs, or of one that ended a while ago, from the store.
     pub async fn log(&self, principal: &Principal, name: &str) -> Result<Arc<TurnLog>, Error> {
-        if let Some(log) = self.inner.running.find(principal.account(), name) {
-            return Ok(log);
-        }
-        let stored = self.inner.store.turn(principal.account(), name).await?;
-        let turn = stored.ok_or_else(|| Error::not_found("turn"))?;
-        match turn.end {
-            Some(end) => Ok(TurnLog::ended(turn.head, turn.transcript, end)),
-            // It was opened and is about to be registered, or it ended between the two look-ups.
-            None => self.inner.running.find(principal.account(), name).ok_or_else(|| {
-                let soon = ErrorKind::Unavailable { retry_after: Duration::from_secs(1) };
-                Error::new(soon, "the turn is being opened; try again in a moment")
-            }),
-        }
+        let found = async {
+            loop {
+                let changed = self.inner.running.changed();
+                if let Some(log) = self.inner.running.find(principal.account(), name) {
+                    return Ok(log);
+                }
+                let stored = self.inner.store.turn(principal.account(), name).await?;
+                let turn = stored.ok_or_else(|| Error::not_found("turn"))?;
+                if let Some(end) = turn.end {
+                    return Ok(TurnLog::ended(turn.head, turn.transcript, end));
+                }
+                // It was opened and is about to be registered, or it ended between the two look-ups.
+                changed.await;
+            }
+        };
+        tokio::time::timeout(OPENING, found).await.unwrap_or_else(|_| {
+            let soon = ErrorKind::Unavailable { retry_after: Duration::from_secs(1) };
+            Err(Error::new(soon, "the turn is being opened; try again in a moment"))
+        })
     }
 
     /// As [`Chat::log`], but only while the events of an ended turn are kept.
@@ -176,16 +189,19 @@ impl Chat {
             log.stop(StopReason::Requested);
             return Ok(Cancelled::Ended(Box::new(log.read_from(0).reply().await)));
         }
-        if let Some(turn) = self.inner.store.turn(account, name).await?
-            && let Some(end) = turn.end
-        {
-            let reply = Reply { head: turn.head, text: turn.transcript.text, end };
-            return Ok(Cancelled::Ended(Box::new(reply)));
+        let ended = async || -> Result<Option<Box<Reply>>, Error> {
+            let Some(turn) = self.inner.store.turn(account, name).await? else { return Ok(None) };
+            let reply = |end| Box::new(Reply { head: turn.head, text: turn.transcript.text, end });
+            Ok(turn.end.map(reply))
+        };
+        if let Some(reply) = ended().await? {
+            return Ok(Cancelled::Ended(reply));
         }
-        match self.inner.running.stop_or_mark(account, name) {
-            Some(log) => Ok(Cancelled::Ended(Box::new(log.read_from(0).reply().await))),
-            None => Ok(Cancelled::Marked),
+        if let Some(log) = self.inner.running.stop_or_mark(account, name) {
+            return Ok(Cancelled::Ended(Box::new(log.read_from(0).reply().await)));
         }
+        // It may have begun and ended between the look-ups.
+        Ok(ended().await?.map_or(Cancelled::Marked, Cancelled::Ended))
     }
 
     /// A conversation of the caller's by its public id.
@@ -234,6 +250,7 @@ impl Chat {
         if self.inner.tasks.close(grace).await {
             return true;
         }
+        self.inner.grace_over.cancel();
         for log in self.inner.running.running() {
             log.stop(StopReason::Shutdown);
         }

@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use crate::ids::AccountId;
@@ -21,6 +23,7 @@ type Name = (AccountId, String);
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     inner: Mutex<Inner>,
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -51,11 +54,19 @@ impl Registry {
             log.stop(StopReason::Requested);
         }
         inner.running.insert(name, log.clone());
+        drop(inner);
+        self.changed.notify_waiters();
     }
 
     /// Removes a turn whose end is stored.
     pub(crate) fn remove(&self, head: &TurnHead) {
         self.lock().running.remove(&name(head));
+        self.changed.notify_waiters();
+    }
+
+    /// Fires when a turn is added or removed after this call.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// A running turn.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Spawns and awaits every task of ours. Cheap to clone; clones share one tracker.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,12 @@ impl Tasks {
     /// Runs `work` in the background. It should end soon after [`Tasks::closing`] fires.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(work);
+    }
+
+    /// Counts as a task until it is dropped: taken before a look at [`Tasks::closing`], it keeps [`Tasks::close`] waiting
+    /// for what is about to be spawned.
+    pub(crate) fn hold(&self) -> TaskTrackerToken {
+        self.tracker.token()
     }
 
     /// Fires when the process begins to stop.

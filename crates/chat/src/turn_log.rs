@@ -244,9 +244,11 @@ impl TurnLog {
         self.stop_reason.get().copied()
     }
 
-    /// A reader that begins with event number `position` (0 is `Started`).
+    /// A reader that begins with event number `position` (0 is `Started`), or with the next to come if there are not so
+    /// many yet.
     pub fn read_from(self: &Arc<Self>, position: usize) -> TurnStream {
         let mut state = self.lock();
+        let position = position.min(self.count(&state));
         state.readers += 1;
         state.next_reader += 1;
         let skipped = &state.pieces[..state.pieces.len().min(position.saturating_sub(1))];
@@ -261,7 +263,10 @@ impl TurnLog {
 
     /// Events so far, the first and the last included.
     pub fn events(&self) -> usize {
-        let state = self.lock();
+        self.count(&self.lock())
+    }
+
+    fn count(&self, state: &State) -> usize {
         usize::from(self.head.get().is_some()) + state.pieces.len() + usize::from(state.end.is_some())
     }
 

@@ -5,7 +5,7 @@
 //!
 //! One generation runs at a time, on a thread of its own and never on tokio's; a few requests wait in a queue, and
 //! what comes on top is [`CompletionError::Busy`] at once. A stream that is dropped gives up its place in the queue, or
-//! ends its generation at the next step: a piece of the prompt of at most 32 tokens, or one token of the answer.
+//! ends its generation at the next step: a piece of the prompt of 16 tokens, or one token of the answer.
 //!
 //! # Threads
 //!

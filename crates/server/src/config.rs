@@ -249,7 +249,8 @@ impl Config {
         figment = match &overrides.file {
             Some(file) if !file.is_file() => return Err(ConfigError::NoFile(file.clone())),
             Some(file) => figment.merge(Toml::file_exact(file)),
-            None => figment.merge(Toml::file_exact(Path::new(DEFAULT_FILE))),
+            None if Path::new(DEFAULT_FILE).is_file() => figment.merge(Toml::file_exact(DEFAULT_FILE)),
+            None => figment,
         };
         figment = figment.merge(Env::prefixed(PREFIX).split("__"));
         for setting in &overrides.set {

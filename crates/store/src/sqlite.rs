@@ -73,19 +73,21 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the database, after a backup if it has to be migrated, and starts the writer.
     pub async fn open(data_dir: DataDir, clock: &dyn Clock) -> Result<Self, OpenStoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(data_dir.database())
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .foreign_keys(true)
-            .statement_cache_capacity(STATEMENT_CACHE);
+        Self::open_with_patience(data_dir, clock, BUSY_TIMEOUT).await
+    }
+
+    /// As [`SqliteStore::open`], with another limit than five seconds to how long a lock of somebody else's is waited for.
+    pub async fn open_with_patience(
+        data_dir: DataDir,
+        clock: &dyn Clock,
+        busy_timeout: Duration,
+    ) -> Result<Self, OpenStoreError> {
+        let options = connect_options(&data_dir).busy_timeout(busy_timeout);
         let mut connection = SqliteConnection::connect_with(&options).await?;
         migrate(&mut connection, data_dir.path(), clock.now()).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .acquire_timeout(BUSY_TIMEOUT)
+            .acquire_timeout(busy_timeout)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
         let tasks = Tasks::new();
@@ -99,6 +101,16 @@ impl SqliteStore {
         self.tasks.close(BUSY_TIMEOUT * 2).await;
         self.readers.close().await;
     }
+}
+
+fn connect_options(data_dir: &DataDir) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(data_dir.database())
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENT_CACHE)
 }
 
 async fn migrate(
@@ -229,5 +241,22 @@ impl KeyStore for SqliteStore {
 
     async fn key_owner(&self, hash: [u8; 32]) -> Result<Option<AccountId>, StoreError> {
         read::key_owner(&self.readers, hash).await.map_err(|error| store_error(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_survives_a_power_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::lock(dir.path()).unwrap();
+        let mut writer = SqliteConnection::connect_with(&connect_options(&data_dir)).await.unwrap();
+        let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut writer).await.unwrap();
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut writer).await.unwrap();
+        let foreign_keys: bool =
+            sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(&mut writer).await.unwrap();
+        assert_eq!((journal.as_str(), synchronous, foreign_keys), ("wal", 2, true), "2 is FULL");
     }
 }

@@ -16,8 +16,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// What only tests depend on.
-const DEV_ONLY: &str = "testkit";
+/// What tests of any crate may depend on: parts for tests, and the real store with its accounts.
+const FOR_TESTS: &[&str] = &["identity", "store", "testkit"];
 
 /// Crates of others that name a foreign world, and who alone may know it.
 const FOREIGN: &[(&str, &[&str])] = &[
@@ -46,7 +46,7 @@ pub(super) fn arrows_point_one_way(repository: &Repository) -> anyhow::Result<Ve
             member.dependencies.iter().filter(|dependency| ours.contains(&dependency.name.as_str()))
         {
             let to = dependency.name.as_str();
-            let is_test_part = dependency.is_dev() && to == DEV_ONLY;
+            let is_test_part = dependency.is_dev() && FOR_TESTS.contains(&to);
             if !is_test_part && !allowed.contains(&to) {
                 complaints.push(format!("{name} depends on {to}: the arrows of ARCHITECTURE.md forbid it"));
             }

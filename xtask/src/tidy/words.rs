@@ -84,6 +84,8 @@ const SERDE_DERIVES: &[&str] = &[
     "crates/server/src/cli/**",
     "crates/providers/src/*/wire.rs",
     "crates/providers/src/settings.rs",
+    // Part of the settings.
+    "crates/providers/src/fit.rs",
     "crates/testkit/**",
     "xtask/**",
     "**/tests/**",

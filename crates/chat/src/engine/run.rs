@@ -51,6 +51,9 @@ impl Turn {
         if let Ok(Opened::New(new)) = &opened {
             self.log.open(new.head.clone());
             self.chat.running.insert(&new.head, &self.log);
+            if self.chat.grace_over.is_cancelled() {
+                self.log.stop(StopReason::Shutdown);
+            }
         }
         tell(told, &opened);
         if let Ok(Opened::New(new)) = opened {
@@ -77,10 +80,12 @@ impl Turn {
     }
 
     async fn answer(&self, new: &NewTurn) -> Answer {
-        if self.log.stopping().is_cancelled() {
-            return self.stopped();
-        }
-        let messages = match self.prompt(new).await {
+        let messages = tokio::select! {
+            biased;
+            () = self.log.stopping().cancelled() => return self.stopped(),
+            messages = self.prompt(new) => messages,
+        };
+        let messages = match messages {
             Ok(messages) => messages,
             Err(error) => return Answer::failed(error),
         };
@@ -196,6 +201,7 @@ impl Turn {
         };
         tracing::error!(turn.id = %head.turn, %error, "could not record the end of a turn; retrying until it holds");
         close.end.outcome = Outcome::Failed(Error::from(error).into());
+        close.refund = close.transcript.pieces.is_empty();
         self.log.end(close.end.clone());
         self.retry_close(close).await;
     }
@@ -206,7 +212,7 @@ impl Turn {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 // The next start closes it, with the text of its last checkpoint.
-                () = self.chat.tasks.closing().cancelled() => return,
+                () = self.chat.grace_over.cancelled() => return,
             }
             pause = LAST_RETRY.min(pause * 2);
         }

@@ -14,8 +14,9 @@ use super::decoding::Utf8Buffer;
 use super::prompt::{PromptError, Prompts};
 use super::queue::RunningJob;
 
-/// How much of the prompt is read between two looks at the stop.
-const PREFILL_STEP: usize = 32;
+/// How much of the prompt is read between two looks at the stop: about a fifth of a second on one core of a development
+/// build. Twice as much would be read four per cent faster, and stop too late.
+const PREFILL_STEP: usize = 16;
 
 /// The room for an answer without which a prompt counts as too long.
 const MIN_ANSWER: usize = 16;

@@ -1,8 +1,6 @@
 //! The embedded model with its real weights: what it answers, and what becomes of it when nobody listens.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chat::provider::{
@@ -11,6 +9,7 @@ use chat::provider::{
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use providers::embedded::{CONTEXT_TOKENS, Embedded, FILE, LoadError, MODEL, Settings};
+use testkit::model_dir;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::time::timeout;
 
@@ -18,18 +17,6 @@ use tokio::time::timeout;
 const PROMPTLY: Duration = Duration::from_secs(5);
 
 type Answer = BoxStream<'static, Result<CompletionEvent, CompletionError>>;
-
-#[expect(clippy::disallowed_methods, reason = "where the weights are is the tests' only setting")]
-fn model_dir() -> PathBuf {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
-    let dir = env::var_os("LATIMER_MODEL_DIR").map_or(installed, PathBuf::from);
-    assert!(
-        dir.join(FILE).exists(),
-        "there is no {FILE} in {}; `cargo xtask models` installs it",
-        dir.display()
-    );
-    dir
-}
 
 /// The one model of these tests, to oneself: its queue is what some of them are about.
 async fn model() -> MappedMutexGuard<'static, Embedded> {

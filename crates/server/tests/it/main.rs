@@ -4,6 +4,8 @@ mod auth;
 mod bad_input;
 mod bad_parameters;
 mod edge;
+#[cfg(feature = "embedded-llm")]
+mod embedded;
 mod harness;
 mod ownership;
 mod seed;

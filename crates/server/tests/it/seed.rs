@@ -20,7 +20,7 @@ const WHOLE_BODY: &str = r#"{
 }"#;
 
 /// "Simple Chat"
-const SIMPLE_CHAT: &str = r#"{
+pub(crate) const SIMPLE_CHAT: &str = r#"{
 "messages": [
 {"role": "user", "content": "What does this project do?"}
 ],
@@ -29,7 +29,7 @@ const SIMPLE_CHAT: &str = r#"{
 }"#;
 
 /// "Streaming Chat"
-const STREAMING_CHAT: &str = r#"{
+pub(crate) const STREAMING_CHAT: &str = r#"{
 "messages": [
 {"role": "user", "content": "Explain the architecture"}
 ],

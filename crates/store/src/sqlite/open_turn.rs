@@ -199,14 +199,18 @@ async fn find_parent(
     let found = match &open.place {
         Place::Tip => return Ok(Ok(tip)),
         Place::Root => return Ok(Ok(None)),
-        Place::After(at) => sqlx::query(
-            "SELECT id AS turn, ?1 AS side, question_id, answer_id FROM turns WHERE id = ?2 AND account = ?3",
-        )
-        .bind(side_number(at.side))
-        .bind(at.turn.as_bytes().as_slice())
-        .bind(open.account.as_bytes().as_slice())
-        .fetch_optional(db)
-        .await?,
+        Place::After(at) => {
+            sqlx::query(
+                "SELECT id AS turn, ?1 AS side, question_id, answer_id \
+             FROM turns WHERE id = ?2 AND account = ?3 AND conversation = ?4",
+            )
+            .bind(side_number(at.side))
+            .bind(at.turn.as_bytes().as_slice())
+            .bind(open.account.as_bytes().as_slice())
+            .bind(conversation.as_ref().map(|id| id.as_bytes().as_slice()))
+            .fetch_optional(db)
+            .await?
+        }
         Place::AfterId(id) => {
             sqlx::query(
                 "SELECT id AS turn, answer_id IS ?1 AS side, question_id, answer_id, conversation \
@@ -252,14 +256,17 @@ async fn reserve_quota(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Resu
     Ok(reserved.rows_affected() == 1)
 }
 
+/// Fails if there is no such account at all.
 async fn quota_exceeded(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<OpenError> {
     let now = open.opened_at.as_millisecond();
-    let oldest: Option<i64> =
-        sqlx::query_scalar("SELECT min(reserved_at) FROM quota_ledger WHERE account = ? AND reserved_at > ?")
-            .bind(open.account.as_bytes().as_slice())
-            .bind(now - QUOTA_WINDOW_MS)
-            .fetch_one(db)
-            .await?;
+    let oldest: Option<i64> = sqlx::query_scalar(
+        "SELECT (SELECT min(reserved_at) FROM quota_ledger WHERE account = a.id AND reserved_at > ?2) \
+         FROM accounts a WHERE a.id = ?1",
+    )
+    .bind(open.account.as_bytes().as_slice())
+    .bind(now - QUOTA_WINDOW_MS)
+    .fetch_one(db)
+    .await?;
     let frees_in = oldest.map_or(QUOTA_WINDOW_MS, |oldest| oldest + QUOTA_WINDOW_MS - now);
     Ok(OpenError::QuotaExceeded { retry_after: frees_in.max(0).unsigned_abs().div_ceil(1000).max(1) })
 }

@@ -15,12 +15,14 @@ use super::rows::{
     usage,
 };
 
-/// Walks from a message to the root, newest first. `?1` turn, `?2` side, `?3` account.
-const UP: &str = "WITH RECURSIVE up (turn, side, depth) AS ( \
-         SELECT ?1, ?2, 0 \
+/// Walks from a message towards the root, newest first, as far as a byte budget reaches: the texts of a long conversation
+/// are not even sorted. `?1` turn, `?2` side, `?3` account, `?4` budget.
+const UP: &str = "WITH RECURSIVE up (turn, side, depth, budget) AS ( \
+         SELECT ?1, ?2, 0, ?4 \
          UNION ALL \
-         SELECT t.parent_turn, t.parent_side, up.depth + 1 FROM up JOIN turns t ON t.id = up.turn \
-         WHERE t.parent_turn IS NOT NULL) \
+         SELECT t.parent_turn, t.parent_side, up.depth + 1, \
+             up.budget - coalesce(octet_length(t.question), 0) - up.side * octet_length(t.answer) \
+         FROM up JOIN turns t ON t.id = up.turn WHERE t.parent_turn IS NOT NULL AND up.budget >= 0) \
      SELECT up.side AS up_side, t.id, t.question_id, t.question, t.answer_id, t.answer, t.outcome, \
          t.failure_kind, t.failure_message \
      FROM up JOIN turns t ON t.id = up.turn AND t.account = ?3 ORDER BY up.depth";
@@ -35,11 +37,13 @@ pub(super) async fn path(
         .bind(from.turn.as_bytes().as_slice())
         .bind(side_number(from.side))
         .bind(account.as_bytes().as_slice())
+        .bind(i64::try_from(byte_budget).unwrap_or(i64::MAX))
         .fetch(pool);
     let mut newest_first = Vec::new();
     let mut left = byte_budget;
+    let mut answered_in_vain = false;
     while let Some(row) = rows.try_next().await? {
-        for message in path_messages(&row)? {
+        for message in path_messages(&row, &mut answered_in_vain)? {
             let Some(rest) = left.checked_sub(message.content.len()) else {
                 newest_first.reverse();
                 return Ok(newest_first);
@@ -52,17 +56,19 @@ pub(super) async fn path(
     Ok(newest_first)
 }
 
-/// The messages of one turn on a path: the answer, if the path goes through it, then the question.
-fn path_messages(row: &SqliteRow) -> sqlx::Result<Vec<PathMessage>> {
+/// The messages of one turn on a path: the answer, if the path goes through it, then the question. What is heard of a
+/// question depends on its answer on this path: `answered_in_vain` goes from an answer without a question of its own to
+/// the turn below, whose question it answers anew.
+fn path_messages(row: &SqliteRow, answered_in_vain: &mut bool) -> sqlx::Result<Vec<PathMessage>> {
     let turn = turn_id(row, "id")?.ok_or(sqlx::Error::RowNotFound)?;
     let outcome = outcome(row)?;
     let answer: &str = row.try_get("answer")?;
     let without_text =
         matches!(outcome, None | Some(Outcome::Failed(_))) && (outcome.is_none() || answer.is_empty());
+    let through_answer = side(row.try_get("up_side")?) == Side::Answer;
+    let unheard = if through_answer { without_text } else { *answered_in_vain };
     let mut messages = Vec::with_capacity(2);
-    if side(row.try_get("up_side")?) == Side::Answer
-        && let Some(id) = row.try_get::<Option<String>, _>("answer_id")?
-    {
+    if through_answer && let Some(id) = row.try_get::<Option<String>, _>("answer_id")? {
         messages.push(PathMessage {
             at: MessageRef { turn, side: Side::Answer },
             id,
@@ -77,9 +83,11 @@ fn path_messages(row: &SqliteRow) -> sqlx::Result<Vec<PathMessage>> {
             id,
             role: Role::User,
             content: row.try_get::<Option<String>, _>("question")?.unwrap_or_default(),
-            silent: without_text,
+            silent: unheard,
         });
     }
+    let has_question = messages.last().is_some_and(|message| message.role == Role::User);
+    *answered_in_vain = !has_question && unheard;
     Ok(messages)
 }
 

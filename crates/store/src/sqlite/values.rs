@@ -1,5 +1,7 @@
 //! Multi-row updates: the ends and the checkpoints of many turns, 64 rows a statement, every value bound.
 
+use std::collections::HashSet;
+
 use chat::store::{Checkpoint, CloseTurn};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -10,7 +12,10 @@ const ROWS: usize = 64;
 
 /// Saves the text of turns that still run.
 pub(super) async fn checkpoint(db: &mut SqliteConnection, checkpoints: &[&Checkpoint]) -> sqlx::Result<()> {
-    for rows in checkpoints.chunks(ROWS) {
+    let mut seen = HashSet::with_capacity(checkpoints.len());
+    let newest: Vec<_> =
+        checkpoints.iter().rev().filter(|checkpoint| seen.insert(checkpoint.turn)).copied().collect();
+    for rows in newest.chunks(ROWS) {
         let mut sql = QueryBuilder::<Sqlite>::new("WITH v (id, answer, reasoning, pieces) AS (");
         sql.push_values(rows, |mut row, Checkpoint { turn, transcript }| {
             row.push_bind(turn.as_bytes().as_slice())
@@ -27,9 +32,20 @@ pub(super) async fn checkpoint(db: &mut SqliteConnection, checkpoints: &[&Checkp
     Ok(())
 }
 
-/// Records the ends of turns that still run, and gives back what they reserved for nothing.
+/// Records the ends of turns that still run, and gives back what they reserved for nothing. Of two ends of one turn the
+/// first counts.
 pub(super) async fn close(db: &mut SqliteConnection, closes: &[&CloseTurn]) -> sqlx::Result<()> {
-    for rows in closes.chunks(ROWS) {
+    let mut seen = HashSet::with_capacity(closes.len());
+    let first: Vec<_> = closes.iter().filter(|close| seen.insert(close.turn)).copied().collect();
+    for close in first.iter().filter(|close| close.refund) {
+        sqlx::query(
+            "DELETE FROM quota_ledger WHERE turn = (SELECT id FROM turns WHERE id = ? AND outcome IS NULL)",
+        )
+        .bind(close.turn.as_bytes().as_slice())
+        .execute(&mut *db)
+        .await?;
+    }
+    for rows in first.chunks(ROWS) {
         let mut sql = QueryBuilder::<Sqlite>::new(
             "WITH v (id, answer, reasoning, pieces, outcome, failure_kind, failure_message, prompt_tokens, \
              completion_tokens, cached_tokens, reasoning_tokens, tokens_estimated, ended_at) AS (",
@@ -59,12 +75,6 @@ pub(super) async fn close(db: &mut SqliteConnection, closes: &[&CloseTurn]) -> s
              FROM v WHERE turns.id = v.id AND turns.outcome IS NULL",
         );
         sql.build().execute(&mut *db).await?;
-    }
-    for close in closes.iter().filter(|close| close.refund) {
-        sqlx::query("DELETE FROM quota_ledger WHERE turn = ?")
-            .bind(close.turn.as_bytes().as_slice())
-            .execute(&mut *db)
-            .await?;
     }
     Ok(())
 }

@@ -88,12 +88,15 @@ async fn write(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Opera
     }
 }
 
-/// What fails together may hold alone: one bad operation must not take the others with it.
+/// What fails together may hold alone: one bad operation must not take the others with it. A lock of somebody else's is
+/// waited for once, not by each of them in turn.
 async fn commit_alone(connection: &mut SqliteConnection, group: &mut Vec<Operation>, error: &sqlx::Error) {
-    let lonely = group.len() == 1;
+    let error = store_error(error);
+    let is_hopeless = group.len() == 1 || matches!(error, StoreError::Busy);
+    let mut refusal = is_hopeless.then_some(error);
     for operation in group.drain(..) {
-        if lonely {
-            tell_failure(operation, store_error(error));
+        if let Some(error) = &refusal {
+            tell_failure(operation, error.clone());
             continue;
         }
         match commit(connection, std::slice::from_ref(&operation)).await {
@@ -101,18 +104,32 @@ async fn commit_alone(connection: &mut SqliteConnection, group: &mut Vec<Operati
                 .into_iter()
                 .zip([operation])
                 .for_each(|(outcome, operation)| tell(operation, outcome)),
-            Err(error) => tell_failure(operation, store_error(&error)),
+            Err(error) => {
+                let error = store_error(&error);
+                refusal = matches!(error, StoreError::Busy).then(|| error.clone());
+                tell_failure(operation, error);
+            }
         }
     }
 }
 
+/// Not `sqlx::Transaction`: SQLite ends a transaction by itself when the disk is full, and sqlx would believe for ever
+/// that it is inside one.
 async fn commit(connection: &mut SqliteConnection, group: &[Operation]) -> sqlx::Result<Vec<Outcome>> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let outcomes = transact(connection, group).await;
+    if outcomes.is_err() {
+        let _none_was_open = sqlx::query("ROLLBACK").execute(connection).await;
+    }
+    outcomes
+}
+
+async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Result<Vec<Outcome>> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
     let mut outcomes = Vec::with_capacity(group.len());
     let (mut checkpoints, mut closes) = (Vec::new(), Vec::new());
     for operation in group {
         outcomes.push(match operation {
-            Operation::Open(open, _) => Outcome::Opened(open_turn::open_turn(&mut transaction, open).await?),
+            Operation::Open(open, _) => Outcome::Opened(open_turn::open_turn(db, open).await?),
             Operation::Checkpoint(turns, _) => {
                 checkpoints.extend(turns);
                 Outcome::Done
@@ -122,24 +139,22 @@ async fn commit(connection: &mut SqliteConnection, group: &[Operation]) -> sqlx:
                 Outcome::Done
             }
             Operation::CloseInterrupted(owner, now, _) => {
-                Outcome::Count(rows::close_interrupted(&mut transaction, owner, *now).await?)
+                Outcome::Count(rows::close_interrupted(db, owner, *now).await?)
             }
             Operation::EnsureAccount(id, name, now, _) => {
-                Outcome::Account(rows::ensure_account(&mut transaction, *id, name, *now).await?)
+                Outcome::Account(rows::ensure_account(db, *id, name, *now).await?)
             }
             Operation::AddKey(key, _) => {
-                rows::add_key(&mut transaction, key).await?;
+                rows::add_key(db, key).await?;
                 Outcome::Done
             }
-            Operation::RevokeKey(id, now, _) => {
-                Outcome::Changed(rows::revoke_key(&mut transaction, id, *now).await?)
-            }
+            Operation::RevokeKey(id, now, _) => Outcome::Changed(rows::revoke_key(db, id, *now).await?),
         });
     }
     // Both leave a turn alone that has ended, so their order does not matter to a turn that has both.
-    values::checkpoint(&mut transaction, &checkpoints).await?;
-    values::close(&mut transaction, &closes).await?;
-    transaction.commit().await?;
+    values::checkpoint(db, &checkpoints).await?;
+    values::close(db, &closes).await?;
+    sqlx::query("COMMIT").execute(db).await?;
     Ok(outcomes)
 }
 
@@ -167,5 +182,46 @@ fn tell_failure(operation: Operation, error: StoreError) {
         Operation::CloseInterrupted(_, _, reply) => drop(reply.send(Err(error))),
         Operation::EnsureAccount(_, _, _, reply) => drop(reply.send(Err(error))),
         Operation::RevokeKey(_, _, reply) => drop(reply.send(Err(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat::clock::Clock as _;
+    use testkit::ManualClock;
+
+    use super::*;
+    use crate::data_dir::DataDir;
+    use crate::sqlite::{connect_options, migrate};
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_what_needs_space_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::lock(dir.path()).unwrap();
+        let clock = ManualClock::new();
+        let mut connection = SqliteConnection::connect_with(&connect_options(&data_dir)).await.unwrap();
+        migrate(&mut connection, data_dir.path(), clock.now()).await.unwrap();
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut connection).await.unwrap();
+        let limit = format!("PRAGMA max_page_count = {}", pages + 4);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(limit)).execute(&mut connection).await.unwrap();
+        let tasks = Tasks::new();
+        let writer = Writer::start(connection, &tasks);
+        let now = clock.now();
+        let account = AccountId::new(&clock);
+        let ensure = |reply| Operation::EnsureAccount(account, "ada".to_owned(), now, reply);
+        writer.ask(ensure).await.unwrap().unwrap();
+        let add = async |number: u8, label: String| {
+            let key =
+                NewKey { id: format!("key_{number}"), account, label, hash: [number; 32], created_at: now };
+            writer.ask(|reply| Operation::AddKey(key, reply)).await.unwrap()
+        };
+        add(1, "small".to_owned()).await.unwrap();
+
+        let refused = add(2, "x".repeat(100_000)).await;
+        assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+
+        add(3, "small".to_owned()).await.unwrap();
+        let revoked = writer.ask(|reply| Operation::RevokeKey("key_1".to_owned(), now, reply)).await.unwrap();
+        assert!(revoked.unwrap());
     }
 }

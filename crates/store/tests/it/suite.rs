@@ -1,0 +1,5 @@
+//! The promises of the ports, on SQLite.
+
+use crate::place::FreshStore;
+
+testkit::store_suite!(FreshStore::new().await);

@@ -1,0 +1,87 @@
+//! Accounts and their API keys.
+
+use std::time::Duration;
+
+use chat::clock::Clock as _;
+use chat::ids::AccountId;
+use identity::store::{NewKey, StoredKey};
+
+use super::StoreUnderTest;
+use crate::clock::ManualClock;
+
+async fn account(store: &dyn StoreUnderTest, clock: &ManualClock, name: &str) -> AccountId {
+    let made = store.keys().ensure_account(AccountId::new(clock), name, clock.now()).await;
+    made.expect("an account is made")
+}
+
+async fn add(store: &dyn StoreUnderTest, clock: &ManualClock, account: AccountId, number: u8) {
+    let key = NewKey {
+        id: format!("key_{number}"),
+        account,
+        label: format!("label {number}"),
+        hash: [number; 32],
+        created_at: clock.now(),
+    };
+    store.keys().add_key(key).await.expect("the key is stored");
+}
+
+async fn owner(store: &dyn StoreUnderTest, number: u8) -> Option<AccountId> {
+    store.keys().key_owner([number; 32]).await.expect("keys can be read")
+}
+
+/// Asking for an account a second time gives the first.
+pub async fn an_account_is_made_once(store: &dyn StoreUnderTest) {
+    let clock = ManualClock::new();
+    let ada = account(store, &clock, "ada").await;
+    assert_eq!(account(store, &clock, "ada").await, ada);
+    assert_ne!(account(store, &clock, "Ada").await, ada);
+}
+
+/// A key leads to its account until it is revoked, and no other key does.
+pub async fn a_key_finds_its_owner_until_it_is_revoked(store: &dyn StoreUnderTest) {
+    let clock = ManualClock::new();
+    let (ada, bob) = (account(store, &clock, "ada").await, account(store, &clock, "bob").await);
+    add(store, &clock, ada, 1).await;
+    add(store, &clock, ada, 2).await;
+    add(store, &clock, bob, 3).await;
+
+    assert!(store.keys().revoke_key("key_1", clock.now()).await.expect("it is revoked"));
+    let owners = [owner(store, 1).await, owner(store, 2).await, owner(store, 3).await, owner(store, 4).await];
+    assert_eq!(owners, [None, Some(ada), Some(bob), None]);
+    assert!(!store.keys().revoke_key("key_9", clock.now()).await.expect("nothing to revoke"));
+}
+
+/// The list has everything but the keys themselves, revoked ones too.
+pub async fn keys_are_listed_oldest_first(store: &dyn StoreUnderTest) {
+    let clock = ManualClock::new();
+    let (ada, bob) = (account(store, &clock, "ada").await, account(store, &clock, "bob").await);
+    let first = clock.now();
+    add(store, &clock, bob, 2).await;
+    clock.advance(Duration::from_secs(1));
+    add(store, &clock, ada, 1).await;
+    store.keys().revoke_key("key_2", clock.now()).await.expect("it is revoked");
+
+    let key = |number: u8, account: &str, created_at, revoked_at| StoredKey {
+        id: format!("key_{number}"),
+        account: account.to_owned(),
+        label: format!("label {number}"),
+        created_at,
+        revoked_at,
+    };
+    let expected = [key(2, "bob", first, Some(clock.now())), key(1, "ada", clock.now(), None)];
+    assert_eq!(store.keys().keys().await.expect("keys can be read"), expected);
+}
+
+/// A key that is revoked stays as it is.
+pub async fn revoking_twice_keeps_the_first_time(store: &dyn StoreUnderTest) {
+    let clock = ManualClock::new();
+    let ada = account(store, &clock, "ada").await;
+    add(store, &clock, ada, 1).await;
+    let revoked_at = clock.now();
+    assert!(store.keys().revoke_key("key_1", clock.now()).await.expect("it is revoked"));
+    clock.advance(Duration::from_secs(1));
+    assert!(store.keys().revoke_key("key_1", clock.now()).await.expect("it is there"));
+    let times: Vec<_> =
+        store.keys().keys().await.expect("keys can be read").into_iter().map(|key| key.revoked_at).collect();
+    assert_eq!(times, [Some(revoked_at)]);
+}
