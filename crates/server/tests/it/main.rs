@@ -7,6 +7,7 @@ mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
 mod harness;
+mod models;
 mod ownership;
 mod seed;
 mod streams;
