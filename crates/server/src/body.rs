@@ -1,12 +1,16 @@
 //! The one body extractor: JSON of bounded size and depth, with errors that name the field.
 
+use std::marker::PhantomData;
+
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
 use chat::{Error, ErrorKind};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
@@ -98,7 +102,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodmirError> {
         return Err(CodmirError::field("body", format!("the body is nested deeper than {MAX_DEPTH} levels")));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| field_error(&error))?;
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| field_error(&error))?;
     json.end()
         .map_err(|error| CodmirError::field("body", format!("the body is not one JSON value: {error}")))?;
     Ok(value)
@@ -116,6 +120,39 @@ fn field_error(error: &serde_path_to_error::Error<serde_json::Error>) -> CodmirE
         format!("the body is not valid JSON: {reason}")
     };
     CodmirError::field(field, message)
+}
+
+/// A list of objects, for a field that is one.
+pub(crate) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(value)| value).collect())
+}
+
+/// A JSON object. What serde derives for a struct takes an array as well, its fields by position.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
 }
 
 /// Whether arrays and objects are nested too deep; looks at brackets outside strings, nothing else.

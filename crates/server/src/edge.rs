@@ -136,3 +136,35 @@ fn single_host(headers: &HeaderMap, version: Version) -> Result<Option<&str>, Co
         (Some(_), Some(_)) => Err(CodmirError::field("Host", "there must be one Host header")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use http::StatusCode;
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_its_words_stay_in_the_log() {
+        let panics = || async { if true { panic!("words for the log") } else { StatusCode::OK } };
+        let router = Router::new().fallback(panics);
+        let id = request_id::new();
+
+        let response = request_id::scope(id.clone(), serve(router, Request::new(Body::empty()))).await;
+
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = response.into_body().collect().await.expect("a whole body").to_bytes();
+        let said = "the server failed; the request id finds the reason in its log";
+        let expected = serde_json::json!({
+            "error": said,
+            "message": said,
+            "code": "INTERNAL_ERROR",
+            "details": {},
+            "success": false,
+            "requestId": &*id,
+        });
+        assert_eq!(serde_json::from_slice::<Value>(&body).expect("JSON"), expected);
+    }
+}

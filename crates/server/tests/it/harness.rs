@@ -4,6 +4,7 @@
 //! without it fails the test.
 
 use std::path::Path;
+use std::time::Duration;
 
 use providers::settings::{Kind, ProviderSettings};
 use secrecy::SecretString;
@@ -12,6 +13,8 @@ use server::Server;
 use server::config::Config;
 use tempfile::TempDir;
 use testkit::upstream::Upstream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 pub(crate) struct TestServer {
     pub(crate) upstream: Upstream,
@@ -35,6 +38,16 @@ pub(crate) struct PublishedStream {
 pub(crate) struct Frame {
     pub(crate) id: u64,
     pub(crate) data: Value,
+}
+
+/// A connection without an HTTP client.
+pub(crate) struct RawConnection(TcpStream);
+
+/// What came back over a [`RawConnection`]; the head in lower case.
+#[derive(Debug)]
+pub(crate) struct RawAnswer {
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl TestServer {
@@ -111,16 +124,44 @@ impl TestServer {
         self.client.get(self.url(path))
     }
 
-    /// A new API key for an account.
-    pub(crate) async fn key(&self, account: &str) -> SecretString {
+    /// The token by which commands on this machine administer the server.
+    pub(crate) fn admin_token(&self) -> String {
         let reach = std::fs::read(self.data_dir().join("admin.json")).expect("the address file is there");
         let reach: Value = serde_json::from_slice(&reach).expect("it is JSON");
-        let token = reach["token"].as_str().expect("it has the token");
+        reach["token"].as_str().expect("it has the token").to_owned()
+    }
+
+    /// A new API key for an account.
+    pub(crate) async fn key(&self, account: &str) -> SecretString {
+        self.key_and_id(account).await.0
+    }
+
+    /// A new API key for an account, and the id by which it is revoked.
+    pub(crate) async fn key_and_id(&self, account: &str) -> (SecretString, String) {
         let body = json!({ "account": account, "label": "test" });
-        let answer = self.post("/api/admin/keys", &body).bearer_auth(token).send().await.expect("an answer");
+        let request = self.post("/api/admin/keys", &body).bearer_auth(self.admin_token());
+        let answer = request.send().await.expect("an answer");
         assert_eq!(answer.status(), 201);
         let key: Value = answer.json().await.expect("JSON");
-        key["key"].as_str().expect("the key is shown").into()
+        let text = |field: &str| key[field].as_str().expect("it is shown").to_owned();
+        (text("key").into(), text("id"))
+    }
+
+    /// The server's own description of its routes.
+    pub(crate) async fn description(&self) -> Value {
+        self.get("/openapi.json").send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// A new connection, for bytes that no client would send.
+    pub(crate) async fn connect(&self) -> RawConnection {
+        RawConnection(TcpStream::connect(self.address()).await.expect("the server accepts"))
+    }
+
+    /// The answer to these bytes, sent as they are.
+    pub(crate) async fn raw(&self, request: &[u8]) -> RawAnswer {
+        let mut connection = self.connect().await;
+        connection.send(request).await;
+        connection.answer().await
     }
 
     /// Asks for a v2 stream and reads it to its end.
@@ -145,6 +186,90 @@ impl Drop for TestServer {
             panic!("end the test with `server.stop().await`: it fails on work that is left behind");
         }
     }
+}
+
+impl RawConnection {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.expect("the server reads");
+    }
+
+    /// Sends `chunk` up to `times` times and tells how many went out before the server closed.
+    pub(crate) async fn flood(&mut self, chunk: &[u8], times: usize) -> usize {
+        for sent in 0..times {
+            if self.0.write_all(chunk).await.is_err() {
+                return sent;
+            }
+        }
+        times
+    }
+
+    /// Reads one answer whose length is announced.
+    pub(crate) async fn answer(&mut self) -> RawAnswer {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n\r\n") {
+            bytes.push(self.0.read_u8().await.expect("the head goes on"));
+        }
+        let head = String::from_utf8(bytes).expect("a head is text").to_ascii_lowercase();
+        let mut answer = RawAnswer { head, body: String::new() };
+        let length = answer.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).await.expect("the body is as long as announced");
+        answer.body = String::from_utf8(body).expect("JSON is text");
+        answer
+    }
+
+    /// Waits until the server closes, and gives what it still sent.
+    pub(crate) async fn closed(&mut self) -> String {
+        let mut rest = String::new();
+        let closed = tokio::time::timeout(Duration::from_secs(10), self.0.read_to_string(&mut rest)).await;
+        closed.expect("the server closes the connection").expect("in an orderly way");
+        rest
+    }
+}
+
+impl RawAnswer {
+    pub(crate) fn status(&self) -> u16 {
+        self.head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+    }
+
+    /// A header's value, in lower case as the whole head.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let value = |line: &'_ str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
+        self.head.lines().find(|line| value(line)).map(|line| line[name.len() + 1..].trim())
+    }
+
+    /// Fails unless this is an error in the documented form.
+    #[track_caller]
+    pub(crate) fn check_error(&self, status: u16, code: &str) {
+        assert_eq!(self.status(), status, "{self:?}");
+        let body = serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        check_error_body(&body, code);
+        let id = body["requestId"].as_str().map(str::to_ascii_lowercase);
+        assert_eq!(self.header("x-request-id"), id.as_deref());
+    }
+}
+
+/// Fails unless this is an error in the documented form.
+pub(crate) async fn check_error(answer: reqwest::Response, status: u16, code: &str) -> Value {
+    let (got, headers) = (answer.status(), answer.headers().clone());
+    let text = answer.text().await.expect("a whole body");
+    assert_eq!(got, status, "{text}");
+    assert_eq!(headers["content-type"], "application/json", "{text}");
+    let body: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    check_error_body(&body, code);
+    assert_eq!(body["requestId"], headers["x-request-id"].to_str().expect("text"));
+    body
+}
+
+#[track_caller]
+fn check_error_body(body: &Value, code: &str) {
+    let keys: Vec<&String> = body.as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["code", "details", "error", "message", "requestId", "success"], "{body}");
+    assert_eq!(body["code"], code, "{body}");
+    assert_eq!(body["success"], false);
+    assert_eq!(body["error"], body["message"]);
+    assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
+    assert!(body["details"].is_object(), "{body}");
 }
 
 /// The scripted upstream as OpenAI-compatible provider.

@@ -1,7 +1,13 @@
 //! The server's tests over real HTTP, each in the words of what a client sees.
 
+mod auth;
+mod bad_input;
+mod bad_parameters;
+mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
 mod harness;
+mod models;
+mod ownership;
 mod seed;
 mod streams;

@@ -24,6 +24,8 @@ const DEFAULT_PROVIDER: &str = "openai";
 const PROVIDERS: [&str; 2] = [DEFAULT_PROVIDER, "anthropic"];
 /// A longer list is no conversation.
 const MAX_MESSAGES: usize = 10_000;
+/// A longer name is no model's. What answers is named in a header, of which clients take only so much.
+const MAX_MODEL_NAME: usize = 256;
 
 /// A whole answer; a stream if `stream` is true, or if `Accept` names `text/event-stream` and not JSON.
 #[utoipa::path(post, path = "/api/chat", tag = "codmir", request_body = wire::ChatRequest, responses(
@@ -168,6 +170,7 @@ fn translate(
     when_unread: WhenUnread,
 ) -> Result<TurnRequest, CodmirError> {
     check_texts(&body)?;
+    check_model(body.model.as_deref())?;
     let v2 = when_unread == WhenUnread::Continue;
     if v2 && (body.continue_message_id.is_some() || body.messages.is_empty()) {
         return Err(not_built(
@@ -245,6 +248,13 @@ fn check_texts(body: &wire::ChatRequest) -> Result<(), CodmirError> {
         ("continueMessageId", &body.continue_message_id),
     ];
     optional.iter().try_for_each(|(field, text)| check_text(field, text.as_deref().unwrap_or_default()))
+}
+
+pub(super) fn check_model(model: Option<&str>) -> Result<(), CodmirError> {
+    if model.is_some_and(|model| model.len() > MAX_MODEL_NAME) {
+        return Err(CodmirError::field("model", format!("model must be at most {MAX_MODEL_NAME} bytes")));
+    }
+    Ok(())
 }
 
 /// Sessions, turns and messages are named by `[A-Za-z0-9_-]`, at most 64 of them.

@@ -7,7 +7,7 @@ use chat::turn::{Dialect, Input, Outcome, TurnRequest, WhenUnread};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::chat::{idempotency_key, name_model};
+use super::chat::{check_model, idempotency_key, name_model};
 use super::encode::PlainText;
 use super::{CodmirError, wire};
 use crate::app::App;
@@ -75,6 +75,7 @@ fn translate(
     check_text("message", &body.message)?;
     check_text("projectId", body.project_id.as_deref().unwrap_or_default())?;
     check_text("model", body.model.as_deref().unwrap_or_default())?;
+    check_model(body.model.as_deref())?;
     check_text("context", context.as_deref().unwrap_or_default())?;
     Ok(TurnRequest {
         dialect: Dialect::Codmir,

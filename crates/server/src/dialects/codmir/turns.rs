@@ -162,10 +162,19 @@ fn history_query(query: &str) -> Result<wire::HistoryQuery, CodmirError> {
     // Only the query matters to the extractor; it needs some address around it.
     let uri: Uri =
         format!("/?{query}").parse().map_err(|_| CodmirError::field("query", "the query is not readable"))?;
-    match Query::try_from_uri(&uri) {
-        Ok(Query(query)) => Ok(query),
-        Err(_) => Err(CodmirError::field("limit", "limit must be a whole number")),
-    }
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri)
+        .map_err(|_| CodmirError::field("query", "the query is not readable"))?;
+    let once = |name: &str| {
+        let mut values = pairs.iter().filter(|(given, _)| given == name).map(|(_, value)| value.clone());
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(CodmirError::field(name, format!("{name} must be given once"))),
+        }
+    };
+    let whole_number = |limit: String| {
+        limit.parse().map_err(|_| CodmirError::field("limit", "limit must be a whole number"))
+    };
+    Ok(wire::HistoryQuery { before: once("before")?, limit: once("limit")?.map(whole_number).transpose()? })
 }
 
 fn ended_status(outcome: &Outcome) -> &'static str {

@@ -3,11 +3,14 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::body::objects;
+
 /// The body of `/chat`, `/chat/stream` and `/chat/reason`. `null` counts as absent; unknown fields are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChatRequest {
     /// The new message alone (the session goes before it), or the whole conversation.
+    #[serde(deserialize_with = "objects")]
     pub(super) messages: Vec<Message>,
     /// The project whose documents the answer may use.
     #[serde(default)]
@@ -234,7 +237,7 @@ pub(super) struct HistoryMessage {
 }
 
 /// The query of a history page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct HistoryQuery {
     pub(super) before: Option<String>,
     pub(super) limit: Option<usize>,

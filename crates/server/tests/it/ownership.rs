@@ -1,0 +1,392 @@
+//! The route walk: on every route, wherever an id may stand, another account's id is as good as a random one.
+//!
+//! The routes and the places of ids come from the server's own description. One without a case fails, as does a case
+//! without a route.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::header::{HeaderMap, HeaderName};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use testkit::upstream::{Gate, openai_stream};
+
+use crate::harness::{TestServer, check_error, frames, message, message_in, text_of};
+
+/// What an id names.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Named {
+    Session,
+    Turn,
+    Message,
+    Key,
+    Project,
+}
+use Named::{Key, Message, Project, Session, Turn};
+
+/// Every route, and where ids stand in it: `{id}` in the path, `?id` in the query, others in the body.
+const CASES: &[(&str, &[(&str, Named)])] = &[
+    ("GET /healthz", &[]),
+    ("GET /readyz", &[]),
+    ("GET /openapi.json", &[]),
+    ("POST /api/chat", CHAT),
+    ("POST /api/chat/stream", CHAT),
+    ("POST /api/chat/reason", CHAT),
+    ("GET /api/chat/turns/{turnId}/events", &[("{turnId}", Turn)]),
+    ("POST /api/chat/turns/{turnId}/cancel", &[("{turnId}", Turn)]),
+    ("GET /api/chat/sessions/{sessionId}/events", &[("{sessionId}", Session)]),
+    ("GET /api/chat/sessions/{sessionId}/messages", &[("{sessionId}", Session), ("?before", Message)]),
+    ("POST /api/ai/chat", &[("projectId", Project)]),
+    ("POST /api/ai/chat/stream", &[("projectId", Project)]),
+    ("GET /api/admin/keys", &[]),
+    ("POST /api/admin/keys", &[]),
+    ("DELETE /api/admin/keys/{keyId}", &[("{keyId}", Key)]),
+];
+const CHAT: &[(&str, Named)] = &[
+    ("projectId", Project),
+    ("sessionId", Session),
+    ("turnId", Turn),
+    ("messageId", Message),
+    ("parentId", Message),
+    ("continueMessageId", Message),
+    ("messages[].id", Message),
+];
+
+const WORDS: [&str; 3] = ["It", " is", " mine."];
+const OWN_TURN: &str = "turn-of-the-asker";
+const OWN_SESSION: &str = "session-of-the-asker";
+
+/// Who asks; without a key, anonymous.
+type Asker = Option<SecretString>;
+
+fn by(request: reqwest::RequestBuilder, asker: &Asker) -> reqwest::RequestBuilder {
+    match asker {
+        Some(key) => request.bearer_auth(key.expose_secret()),
+        None => request,
+    }
+}
+
+/// An account with something of everything: an ended turn, a running one, messages, a key.
+struct Owner {
+    asker: Asker,
+    key_id: String,
+    messages: Vec<String>,
+    running: reqwest::Response,
+    gate: Gate,
+}
+
+impl Owner {
+    const ENDED: [&str; 2] = ["session-of-the-owner-ended", "turn-of-the-owner-ended"];
+    const RUNNING: [&str; 2] = ["session-of-the-owner-running", "turn-of-the-owner-running"];
+
+    async fn settle(server: &TestServer, asker: Asker, key_id: String) -> Self {
+        server.upstream.always(openai_stream(&["Hello."]));
+        open_turn(server, &asker, Self::ENDED).await.text().await.expect("a whole stream");
+        let (reply, gate) = openai_stream(&WORDS).paced();
+        server.upstream.enqueue(reply);
+        gate.release(2);
+        let running = open_turn(server, &asker, Self::RUNNING).await;
+        server.upstream.wait_request(1).await;
+        let mut owner = Self { asker, key_id, messages: Vec::new(), running, gate };
+        for history in
+            [owner.history(server, Self::ENDED[0]).await, owner.history(server, Self::RUNNING[0]).await]
+        {
+            let ids = history["data"].as_array().expect("messages").iter();
+            owner.messages.extend(ids.map(|message| message["id"].as_str().expect("an id").to_owned()));
+        }
+        assert_eq!(owner.messages.len(), 4);
+        owner
+    }
+
+    /// Live ids of the owner's.
+    fn ids(&self, named: Named) -> Vec<String> {
+        match named {
+            Session => vec![Self::ENDED[0].to_owned(), Self::RUNNING[0].to_owned()],
+            Turn => vec![Self::ENDED[1].to_owned(), Self::RUNNING[1].to_owned()],
+            Message => self.messages.clone(),
+            Key => vec![self.key_id.clone()],
+            Project => vec!["my-project".to_owned()],
+        }
+    }
+
+    async fn history(&self, server: &TestServer, session: &str) -> Value {
+        let request = by(server.get(&format!("/api/chat/sessions/{session}/messages")), &self.asker);
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// All that others must not change.
+    async fn state(&self, server: &TestServer) -> Value {
+        let keys = server.get("/api/admin/keys").bearer_auth(server.admin_token());
+        let mut keys: Value = keys.send().await.expect("an answer").json().await.expect("JSON");
+        keys.as_array_mut().expect("a list").retain(|key| key["id"] == self.key_id.as_str());
+        let ended = self.history(server, Self::ENDED[0]).await;
+        let mut running = self.history(server, Self::RUNNING[0]).await;
+        // What is saved of it on the way depends on the time; its end is looked at in the end.
+        running["data"][1]["content"] = Value::Null;
+        json!({ "keys": keys, "ended": ended, "running": running })
+    }
+
+    /// The turn that ran all the time ends whole.
+    async fn finish(self, server: &TestServer) {
+        self.gate.open();
+        let whole = frames(&self.running.text().await.expect("a whole stream"));
+        assert_eq!(text_of(&whole), WORDS.concat());
+        assert_eq!(whole.last().expect("an end").data["finishReason"], "stop");
+        let again = by(server.resume(Self::RUNNING[1], 0), &self.asker).send().await.expect("an answer");
+        assert_eq!(frames(&again.text().await.expect("a whole stream")), whole);
+    }
+}
+
+async fn open_turn(server: &TestServer, asker: &Asker, [session, turn]: [&str; 2]) -> reqwest::Response {
+    let mut body = message_in(session, "Hello");
+    body["turnId"] = json!(turn);
+    let answer = by(server.v2_request(&body), asker).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    answer
+}
+
+/// What an asker gets with `id` in this place of the route, and else only what is its own.
+struct Probe<'a> {
+    route: &'static str,
+    place: &'static str,
+    id: &'a str,
+    v2: bool,
+}
+
+impl Probe<'_> {
+    /// The answer, without what differs between any two.
+    async fn answer(&self, server: &TestServer, asker: &Asker) -> (u16, BTreeMap<String, String>, String) {
+        let (method, path) = self.route.split_once(' ').expect("method and path");
+        let mut url = path.replace(self.place, self.id);
+        for (own, id) in [("{sessionId}", OWN_SESSION), ("{turnId}", OWN_TURN)] {
+            url = url.replace(own, id);
+        }
+        if let Some(name) = self.place.strip_prefix('?') {
+            url = format!("{url}?{name}={}", self.id);
+        }
+        let mut request = server.client.request(method.parse().expect("a method"), server.url(&url));
+        if method == "POST" {
+            request = request.json(&self.body(path));
+        }
+        if self.v2 {
+            request = request.header("X-Chat-Stream", "v2");
+        }
+        let answer = by(request, asker).send().await.expect("an answer");
+        let (status, headers) = (answer.status().as_u16(), self.comparable_headers(answer.headers()));
+        (status, headers, self.comparable(&answer.text().await.expect("a whole body")))
+    }
+
+    fn body(&self, path: &str) -> Value {
+        let mut body = match path {
+            "/api/chat" | "/api/chat/stream" | "/api/chat/reason" => message_in(OWN_SESSION, "Hi"),
+            "/api/ai/chat" | "/api/ai/chat/stream" => json!({ "message": "Hi" }),
+            _ => json!({}),
+        };
+        match self.place {
+            "messages[].id" => {
+                body["messages"] = json!([
+                    { "role": "user", "content": "Hello", "id": self.id },
+                    { "role": "assistant", "content": "Hello.", "id": self.id },
+                    { "role": "user", "content": "Hi", "id": self.id },
+                ]);
+            }
+            place if !place.starts_with(['{', '?']) => body[place] = json!(self.id),
+            _ => {}
+        }
+        body
+    }
+
+    fn comparable_headers(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
+        let line = |(name, value): (&HeaderName, &reqwest::header::HeaderValue)| {
+            (name.to_string(), self.comparable(value.to_str().expect("text")))
+        };
+        // The length follows from how many digits a time has.
+        headers
+            .iter()
+            .filter(|(name, _)| !["date", "content-length"].contains(&name.as_str()))
+            .map(line)
+            .collect()
+    }
+
+    fn comparable(&self, text: &str) -> String {
+        let made_by_us = ["sess_", "turn_", "msg_", "resp_", "req_"];
+        let is_time = |word: &str| word.starts_with("20") && word.ends_with('Z') && word.len() >= 20;
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-:.".contains(letter);
+        let mut comparable = String::new();
+        for word in text.split_inclusive(|letter| !is_part(letter)) {
+            let end = word.trim_end_matches(is_part);
+            let word = word.strip_suffix(|letter| !is_part(letter)).unwrap_or(word);
+            comparable.push_str(match made_by_us.iter().find(|prefix| word.starts_with(**prefix)) {
+                _ if word == self.id => "the id",
+                Some(prefix) => prefix,
+                None if is_time(word) => "a time",
+                None => word,
+            });
+            comparable.push_str(&end[end.len().saturating_sub(1)..]);
+        }
+        comparable
+    }
+}
+
+/// An id of the same form that nobody has.
+fn random_like(id: &str) -> String {
+    let (prefix, rest) = id.split_once('_').map_or(("", id), |(prefix, _)| id.split_at(prefix.len() + 1));
+    let other = |byte: u8| match byte {
+        b'9' => '0',
+        b'z' => 'a',
+        b'Z' => 'A',
+        byte if byte.is_ascii_alphanumeric() => char::from(byte + 1),
+        byte => char::from(byte),
+    };
+    format!("{prefix}{}", rest.bytes().map(other).collect::<String>())
+}
+
+#[tokio::test]
+async fn every_route_and_every_id_has_a_case() {
+    let server = TestServer::start().await;
+    let description = server.description().await;
+    let mut described = BTreeMap::new();
+    for (path, methods) in description["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            described.insert(format!("{} {path}", method.to_uppercase()), places(&description, operation));
+        }
+    }
+    let named = |places: &[(&str, Named)]| places.iter().map(|(place, _)| (*place).to_owned()).collect();
+    let cases: BTreeMap<String, BTreeSet<String>> =
+        CASES.iter().map(|(route, places)| ((*route).to_owned(), named(places))).collect();
+    assert_eq!(cases, described, "left: the cases of this file; right: the routes there are");
+    server.stop().await;
+}
+
+/// Where ids stand in a route: path parameters, query parameters but numbers, and fields named like ids.
+fn places(description: &Value, operation: &Value) -> BTreeSet<String> {
+    let mut places = BTreeSet::new();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let name = parameter["name"].as_str().expect("a name");
+        match parameter["in"].as_str().expect("a place") {
+            "path" => places.insert(format!("{{{name}}}")),
+            "query" if name != "limit" => places.insert(format!("?{name}")),
+            _ => false,
+        };
+    }
+    let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+    id_fields(description, body, "", &mut places);
+    places
+}
+
+fn id_fields(description: &Value, schema: &Value, at: &str, places: &mut BTreeSet<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = description.pointer(&reference[1..]).expect("what is referred to is there");
+        return id_fields(description, schema, at, places);
+    }
+    for choice in ["oneOf", "anyOf", "allOf"] {
+        let choices = schema[choice].as_array().into_iter().flatten();
+        choices.for_each(|schema| id_fields(description, schema, at, places));
+    }
+    if schema["items"].is_object() {
+        id_fields(description, &schema["items"], &format!("{at}[]"), places);
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+        if name == "id" || name.ends_with("Id") {
+            places.insert(at.clone());
+        }
+        id_fields(description, schema, &at, places);
+    }
+}
+
+#[tokio::test]
+async fn another_accounts_ids_are_as_good_as_random_ones() {
+    let server = TestServer::start().await;
+    let (key, key_id) = server.key_and_id("owner").await;
+    let owner = Owner::settle(&server, Some(key), key_id).await;
+    walk(&server, owner).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn anonymous_ids_are_as_good_as_random_ones_to_the_owner_of_a_key() {
+    let server = TestServer::start().await;
+    let (_, key_id) = server.key_and_id("somebody").await;
+    let owner = Owner::settle(&server, None, key_id).await;
+    walk(&server, owner).await;
+    server.stop().await;
+}
+
+async fn walk(server: &TestServer, owner: Owner) {
+    let before = owner.state(server).await;
+    let mut newcomers = 0;
+    for (route, places) in CASES {
+        let modes: &[bool] = if *places == CHAT { &[false, true] } else { &[false] };
+        for (place, named) in *places {
+            for (id, v2) in owner.ids(*named).iter().flat_map(|id| modes.iter().map(move |v2| (id, *v2))) {
+                let mut answers = Vec::new();
+                for id in [id, &random_like(id)] {
+                    newcomers += 1;
+                    let asker = Some(server.key(&format!("newcomer {newcomers}")).await);
+                    open_turn(server, &asker, [OWN_SESSION, OWN_TURN]).await.text().await.expect("a stream");
+                    answers.push(Probe { route, place, id, v2 }.answer(server, &asker).await);
+                }
+                assert_eq!(answers[0], answers[1], "{route} with another's {place} (v2: {v2})");
+            }
+        }
+    }
+    assert_eq!(owner.state(server).await, before, "nobody changed what is the owner's");
+    owner.finish(server).await;
+}
+
+/// Anonymous callers share one account, so only what leaves nothing behind can be compared.
+#[tokio::test]
+async fn an_owners_ids_are_as_good_as_random_ones_to_anonymous_readers() {
+    let server = TestServer::start().await;
+    let (key, key_id) = server.key_and_id("owner").await;
+    let owner = Owner::settle(&server, Some(key), key_id).await;
+    let before = owner.state(&server).await;
+    open_turn(&server, &None, [OWN_SESSION, OWN_TURN]).await.text().await.expect("a stream");
+    for (route, places) in CASES.iter().filter(|(route, _)| !route.ends_with("/chat") && route.contains('{'))
+    {
+        for (place, named) in *places {
+            for id in owner.ids(*named) {
+                let mine = Probe { route, place, id: &id, v2: false }.answer(&server, &None).await;
+                let random = Probe { route, place, id: &random_like(&id), v2: false };
+                assert_eq!(mine, random.answer(&server, &None).await, "{route} with another's {place}");
+            }
+        }
+    }
+    assert_eq!(owner.state(&server).await, before);
+    owner.finish(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_its_accounts_own() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.key("alice").await, server.key("bob").await);
+    for (asker, said) in [(Some(alice), "For Alice."), (Some(bob), "For Bob."), (None, "For anybody.")] {
+        server.upstream.enqueue(openai_stream(&[said]));
+        for _ in 0..2 {
+            let request = server.post("/api/chat", &message("Hi")).header("Idempotency-Key", "the-same");
+            let answer: Value =
+                by(request, &asker).send().await.expect("an answer").json().await.expect("JSON");
+            assert_eq!(answer["content"], said);
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn no_key_of_an_account_administers() {
+    let server = TestServer::start().await;
+    let key = Some(server.key("alice").await);
+    let administration: Vec<_> = CASES.iter().filter(|(route, _)| route.contains("/api/admin/")).collect();
+    assert_eq!(administration.len(), 3);
+    for (route, _) in administration {
+        let (method, path) = route.split_once(' ').expect("method and path");
+        let request = || {
+            let path = path.replace("{keyId}", "key_unknown");
+            server.client.request(method.parse().expect("a method"), server.url(&path)).json(&json!({}))
+        };
+        check_error(request().send().await.expect("an answer"), 401, "UNAUTHORIZED").await;
+        check_error(by(request(), &key).send().await.expect("an answer"), 403, "FORBIDDEN").await;
+    }
+    server.stop().await;
+}
