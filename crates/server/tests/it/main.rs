@@ -1,5 +1,7 @@
 //! The server's tests over real HTTP, each in the words of what a client sees.
 
 mod harness;
+mod program;
 mod seed;
+mod shutdown;
 mod streams;
