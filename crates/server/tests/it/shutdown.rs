@@ -2,10 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::upstream::{Gate, Upstream, openai_stream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::harness::{frames, message_in, published, text_of};
 use crate::program::{Program, asking, run};
@@ -163,6 +166,31 @@ async fn a_second_signal_ends_the_program_at_once() {
     let history = program.history(&client, "resumable").await.expect("the session is there");
     assert_eq!(history["activeTurnId"], Value::Null);
     assert_eq!(history["data"][1]["status"], "failed");
+}
+
+/// Clients that send half a request, or don't read, hold neither the end nor its success back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_client_does_not_keep_the_program_from_stopping() {
+    let home = home();
+    let settings = ["--set=server.shutdown_grace_ms=50".to_owned()];
+    let program = Program::serve(home.path(), &settings);
+    let address = program.url("").trim_start_matches("http://").to_owned();
+    let head = format!("POST /api/chat HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n");
+    let mut half_head = TcpStream::connect(&address).await.expect("a connection");
+    half_head.write_all(head.as_bytes()).await.expect("it is sent");
+    let mut half_body = TcpStream::connect(&address).await.expect("a connection");
+    let expecting = format!("{head}Content-Length: 50\r\nExpect: 100-continue\r\n\r\n");
+    half_body.write_all(expecting.as_bytes()).await.expect("it is sent");
+    let mut go_on = [0; 25];
+    half_body.read_exact(&mut go_on).await.expect("the server waits for the body");
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+
+    program.terminate();
+    let told = Instant::now();
+    let ended = program.ended().await;
+
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(told.elapsed() < Duration::from_secs(15), "it took {:?}", told.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
