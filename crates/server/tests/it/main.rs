@@ -1,5 +1,6 @@
 //! The server's tests over real HTTP, each in the words of what a client sees.
 
+mod cli;
 mod harness;
 mod program;
 mod seed;
