@@ -219,6 +219,7 @@ fn a_wrong_setting_is_named() {
     assert_eq!(serve("--config=missing.toml"), "missing.toml does not exist");
     let said = serve("--set=log.filter=a=b=c");
     assert!(said.starts_with("log.filter: "), "{said}");
+    assert_eq!(said.matches("expected one of").count(), 1, "it is said once: {said}");
     assert!(serve("--set=models.default=nobody").starts_with("models.default: \"nobody\" is not "));
     assert!(!home.path().join("data/admin.json").exists(), "nothing serves");
 }
