@@ -157,6 +157,12 @@ async fn ask_fails_with_one_sentence_when_no_server_runs() {
     let home = home();
     let no_server = "no server runs on this data directory; start one: latimer serve";
     assert_eq!(refusal(&run(home.path(), &["ask", "Anybody?"])), no_server);
+
+    Program::serve(home.path(), &[]).kill();
+
+    let after_a_crash = run(home.path(), &["ask", "Anybody?"]);
+    assert!(home.path().join("data/admin.json").exists(), "the dead process left its address");
+    assert_eq!(refusal(&after_a_crash), no_server);
 }
 
 #[tokio::test(flavor = "multi_thread")]
