@@ -10,6 +10,8 @@ use chat::{Chat, Tasks};
 use identity::Keys;
 use store::{DataDir, SqliteStore};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::AdminFile;
 use crate::app::{App, Parts};
@@ -20,7 +22,7 @@ use crate::router;
 
 mod models;
 
-/// How long connections may take to end once their answers are whole.
+/// How long connections may take at least to end once the turns have; then they are cut.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// Why the server can't start.
@@ -67,6 +69,7 @@ pub struct Server {
     chat: Chat,
     store: Arc<SqliteStore>,
     connections: Tasks,
+    cut: CancellationToken,
     grace: Duration,
     addresses: Vec<SocketAddr>,
     answers: String,
@@ -106,11 +109,13 @@ impl Server {
             body_timeout: Duration::from_millis(config.server.body_timeout_ms),
         });
         let tasks = Tasks::new();
+        let cut = CancellationToken::new();
         let connections = Connections {
             service: router::service(app),
             slots: Arc::new(Semaphore::new(config.server.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
             header_timeout: Duration::from_millis(config.server.header_timeout_ms),
             tasks: tasks.clone(),
+            cut: cut.clone(),
         };
         listeners.into_iter().for_each(|listener| tasks.spawn(connections.clone().accept(listener)));
         let grace = Duration::from_millis(config.server.shutdown_grace_ms);
@@ -118,6 +123,7 @@ impl Server {
             chat,
             store,
             connections: tasks,
+            cut,
             grace,
             addresses,
             answers: models.reason,
@@ -143,10 +149,20 @@ impl Server {
     /// Lets running turns finish within the grace time, ends the others with their text kept, then closes everything.
     /// True if no task had to be left behind.
     pub async fn stop(self) -> bool {
-        // Accepting ends and answers end with their turns; both at once, since each connection waits for its turn.
-        let turns = self.chat.shutdown(self.grace);
-        let connections = self.connections.close(self.grace + LAST_WRITES * 3);
-        let (turns_ended, connections_ended) = tokio::join!(turns, connections);
+        // Accepting ends at once; what is being answered ends with its turn.
+        let grace_ends = Instant::now() + self.grace;
+        self.connections.closing().cancel();
+        let turns_ended = self.chat.shutdown(self.grace).await;
+        // Slow readers have the grace too.
+        let patience = grace_ends.duration_since(Instant::now()).max(LAST_WRITES);
+        if !self.connections.close(patience).await {
+            tracing::warn!(
+                connections = self.connections.running(),
+                "cut connections whose clients were stuck"
+            );
+            self.cut.cancel();
+        }
+        let connections_ended = self.connections.close(LAST_WRITES).await;
         self.store.close().await;
         turns_ended && connections_ended
     }
