@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat::clock::{Clock, SystemClock};
+use chat::store::TurnStore;
 use chat::{Chat, Tasks};
 use identity::Keys;
+use identity::store::KeyStore;
 use store::{DataDir, SqliteStore};
 use tokio::sync::Semaphore;
 
@@ -65,7 +67,8 @@ pub enum StartError {
 /// A running server.
 pub struct Server {
     chat: Chat,
-    store: Arc<SqliteStore>,
+    /// `None` where whoever started the server owns the store.
+    store: Option<Arc<SqliteStore>>,
     connections: Tasks,
     grace: Duration,
     addresses: Vec<SocketAddr>,
@@ -82,10 +85,20 @@ impl Server {
     /// Starts, and returns once it accepts connections.
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let store = open_store(&config.data_dir, clock.as_ref()).await?;
-        let keys = Keys::new(store.clone(), clock.clone()).await?;
+        let server = Self::start_over(config, clock, store.clone(), store.clone()).await?;
+        Ok(Self { store: Some(store), ..server })
+    }
+
+    /// Starts over stores that the caller opened, and closes once the server has stopped.
+    pub async fn start_over(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        turns: Arc<dyn TurnStore>,
+        keys: Arc<dyn KeyStore>,
+    ) -> Result<Self, StartError> {
+        let keys = Keys::new(keys, clock.clone()).await?;
         let models = models::catalog(&config)?;
-        let chat =
-            Chat::start(store.clone(), models.catalog, clock, config.turn.settings(), Tasks::new()).await?;
+        let chat = Chat::start(turns, models.catalog, clock, config.turn.settings(), Tasks::new()).await?;
         let mut listeners = Vec::with_capacity(config.server.listen.len());
         for address in &config.server.listen {
             let failed = |source| StartError::Listen { address: *address, source };
@@ -116,7 +129,7 @@ impl Server {
         let grace = Duration::from_millis(config.server.shutdown_grace_ms);
         Ok(Self {
             chat,
-            store,
+            store: None,
             connections: tasks,
             grace,
             addresses,
@@ -147,7 +160,9 @@ impl Server {
         let turns = self.chat.shutdown(self.grace);
         let connections = self.connections.close(self.grace + LAST_WRITES * 3);
         let (turns_ended, connections_ended) = tokio::join!(turns, connections);
-        self.store.close().await;
+        if let Some(store) = &self.store {
+            store.close().await;
+        }
         turns_ended && connections_ended
     }
 }
