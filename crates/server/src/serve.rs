@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat::clock::{Clock, SystemClock};
+use chat::store::TurnStore;
 use chat::{Chat, Tasks};
 use identity::Keys;
+use identity::store::KeyStore;
 use store::{DataDir, SqliteStore};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -67,7 +69,8 @@ pub enum StartError {
 /// A running server.
 pub struct Server {
     chat: Chat,
-    store: Arc<SqliteStore>,
+    /// `None` where whoever started the server owns the store.
+    store: Option<Arc<SqliteStore>>,
     connections: Tasks,
     cut: CancellationToken,
     grace: Duration,
@@ -85,10 +88,20 @@ impl Server {
     /// Starts, and returns once it accepts connections.
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let store = open_store(&config.data_dir, clock.as_ref()).await?;
-        let keys = Keys::new(store.clone(), clock.clone()).await?;
+        let server = Self::start_over(config, clock, store.clone(), store.clone()).await?;
+        Ok(Self { store: Some(store), ..server })
+    }
+
+    /// Starts over stores that the caller opened, and closes once the server has stopped.
+    pub async fn start_over(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        turns: Arc<dyn TurnStore>,
+        keys: Arc<dyn KeyStore>,
+    ) -> Result<Self, StartError> {
+        let keys = Keys::new(keys, clock.clone()).await?;
         let models = models::catalog(&config)?;
-        let chat =
-            Chat::start(store.clone(), models.catalog, clock, config.turn.settings(), Tasks::new()).await?;
+        let chat = Chat::start(turns, models.catalog, clock, config.turn.settings(), Tasks::new()).await?;
         let mut listeners = Vec::with_capacity(config.server.listen.len());
         for address in &config.server.listen {
             let failed = |source| StartError::Listen { address: *address, source };
@@ -121,7 +134,7 @@ impl Server {
         let grace = Duration::from_millis(config.server.shutdown_grace_ms);
         Ok(Self {
             chat,
-            store,
+            store: None,
             connections: tasks,
             cut,
             grace,
@@ -149,6 +162,7 @@ impl Server {
     /// Lets running turns finish within the grace time, ends the others with their text kept, then closes everything.
     /// True if no task had to be left behind.
     pub async fn stop(self) -> bool {
+<<<<<<< HEAD
         // Accepting ends at once; what is being answered ends with its turn.
         let grace_ends = Instant::now() + self.grace;
         self.connections.closing().cancel();
@@ -164,6 +178,15 @@ impl Server {
         }
         let connections_ended = self.connections.close(LAST_WRITES).await;
         self.store.close().await;
+=======
+        // Accepting ends and answers end with their turns; both at once, since each connection waits for its turn.
+        let turns = self.chat.shutdown(self.grace);
+        let connections = self.connections.close(self.grace + LAST_WRITES * 3);
+        let (turns_ended, connections_ended) = tokio::join!(turns, connections);
+        if let Some(store) = &self.store {
+            store.close().await;
+        }
+>>>>>>> bench
         turns_ended && connections_ended
     }
 }
