@@ -162,7 +162,6 @@ impl Server {
     /// Lets running turns finish within the grace time, ends the others with their text kept, then closes everything.
     /// True if no task had to be left behind.
     pub async fn stop(self) -> bool {
-<<<<<<< HEAD
         // Accepting ends at once; what is being answered ends with its turn.
         let grace_ends = Instant::now() + self.grace;
         self.connections.closing().cancel();
@@ -177,16 +176,9 @@ impl Server {
             self.cut.cancel();
         }
         let connections_ended = self.connections.close(LAST_WRITES).await;
-        self.store.close().await;
-=======
-        // Accepting ends and answers end with their turns; both at once, since each connection waits for its turn.
-        let turns = self.chat.shutdown(self.grace);
-        let connections = self.connections.close(self.grace + LAST_WRITES * 3);
-        let (turns_ended, connections_ended) = tokio::join!(turns, connections);
         if let Some(store) = &self.store {
             store.close().await;
         }
->>>>>>> bench
         turns_ended && connections_ended
     }
 }
