@@ -60,7 +60,7 @@ impl Target {
         fs::write(&file, nginx_conf(dir, address, upstream))?;
         let mut command = Command::new("nginx");
         command.arg("-p").arg(dir).arg("-e").arg(dir.join("error.log")).arg("-c").arg(&file);
-        Self::start("nginx", command, address, Dialect::OpenAi, dir).map(Some)
+        Self::start("nginx", &command, address, Dialect::OpenAi, dir).map(Some)
     }
 
     /// The program as it is installed.
@@ -68,7 +68,7 @@ impl Target {
         let (config, address) = latimer_toml(dir, upstream)?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_latimer"));
         command.arg("serve").arg("--config").arg(config);
-        Self::start("Latimer", command, address, Dialect::Codmir, dir)
+        Self::start("Latimer", &command, address, Dialect::Codmir, dir)
     }
 
     /// The same server over a store that keeps nothing.
@@ -76,12 +76,12 @@ impl Target {
         let (config, address) = latimer_toml(dir, upstream)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--serve-without-store").arg(config);
-        Self::start("without a store", command, address, Dialect::Codmir, dir)
+        Self::start("without a store", &command, address, Dialect::Codmir, dir)
     }
 
     fn start(
         name: &'static str,
-        command: Command,
+        command: &Command,
         address: SocketAddr,
         dialect: Dialect,
         dir: &Path,
