@@ -4,6 +4,7 @@
 //! [`TurnStream`], a reader of the turn's log, and encodes each [`turn::TurnEvent`] in its own form. The turn itself
 //! belongs to the server: any number of readers follow it from any position, and it is recorded exactly once.
 
+pub mod assistants;
 pub mod clock;
 mod engine;
 mod error;

@@ -70,6 +70,21 @@ impl ModelCatalog {
         configured.or_else(|| self.providers.first().map(answer_by_default))
     }
 
+    /// Every model that can be asked for by name, the one that answers by default first.
+    pub fn listed(&self) -> Vec<ModelName> {
+        let defaults = self.providers.iter().map(|entry| answer_by_default(entry).name());
+        let named =
+            self.aliases.keys().map(|alias| ModelName { provider: String::new(), model: alias.clone() });
+        let mut models: Vec<ModelName> =
+            self.fallback().map(|answering| answering.name()).into_iter().collect();
+        for name in defaults.chain(named) {
+            if !models.iter().any(|listed| listed.model == name.model) {
+                models.push(name);
+            }
+        }
+        models
+    }
+
     fn by_model(&self, provider: Option<&str>, model: &str) -> Option<Answering> {
         if let Some(name) = self.aliases.get(model) {
             return self.exact(name);

@@ -11,6 +11,8 @@ use crate::provider::{FinishReason, Role, Usage};
 pub enum Dialect {
     /// `/api/chat…`
     Codmir,
+    /// `/code-assistant-api/…`
+    CodeMie,
 }
 
 /// Which half of a turn a message is.

@@ -61,7 +61,7 @@ async fn create_key(
 async fn revoke_key(
     State(app): State<App>,
     _: Administrator,
-    PathId(id): PathId,
+    PathId(id, _): PathId,
 ) -> Result<Response, CodmirError> {
     if app.keys.revoke(&id).await.map_err(keys_error)? {
         return Ok(StatusCode::NO_CONTENT.into_response());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat::Chat;
+use chat::assistants::Assistants;
 use identity::Keys;
 
 use crate::auth::AdminToken;
@@ -18,6 +19,7 @@ pub(crate) struct App {
 
 pub(crate) struct Parts {
     pub(crate) chat: Chat,
+    pub(crate) assistants: Assistants,
     pub(crate) keys: Keys,
     pub(crate) auth: AuthConfig,
     pub(crate) admin_token: AdminToken,

@@ -1,5 +1,7 @@
 //! The extractors that turn credentials into a `Principal`. A handler without one of them can't call the core.
 
+use std::marker::PhantomData;
+
 use axum::extract::FromRequestParts;
 use chat::{Error, ErrorKind, Principal};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
@@ -9,11 +11,26 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
+use crate::body::Refusal;
 use crate::config::Anonymous;
 use crate::dialects::codmir::CodmirError;
 
 /// The caller of a Codmir route: the owner of the key, or the anonymous principal where that is allowed.
 pub(crate) struct Caller(pub(crate) Principal);
+
+/// The caller of a route that nobody uses without credentials; refusals in the dialect's form.
+pub(crate) struct SignedIn<E>(pub(crate) Principal, pub(crate) PhantomData<E>);
+
+impl<E: Refusal> FromRequestParts<App> for SignedIn<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, E> {
+        match bearer(&parts.headers)? {
+            Some(key) => Ok(Self(principal(app, &key).await?, PhantomData)),
+            None => Err(unauthorized("credentials are needed: Authorization: Bearer <token>").into()),
+        }
+    }
+}
 
 /// The caller of an administration route: who can read the token in the data directory.
 pub(crate) struct Administrator;
@@ -23,8 +40,7 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, CodmirError> {
         match bearer(&parts.headers)? {
-            Some(key) if app.admin_token.matches(&key) => Ok(Self(app.keys.command_line())),
-            Some(key) => Ok(Self(app.keys.authenticate(&key).await.map_err(key_error)?)),
+            Some(key) => Ok(Self(principal(app, &key).await?)),
             None if anonymous_allowed(app, &parts.headers) => Ok(Self(app.keys.anonymous())),
             None => Err(unauthorized("an API key is needed: Authorization: Bearer <key>").into()),
         }
@@ -44,6 +60,14 @@ impl FromRequestParts<App> for Administrator {
             None => Err(unauthorized("administration needs the token in the data directory").into()),
         }
     }
+}
+
+/// Whose credentials these are.
+async fn principal(app: &App, key: &SecretString) -> Result<Principal, Error> {
+    if app.admin_token.matches(key) {
+        return Ok(app.keys.command_line());
+    }
+    app.keys.authenticate(key).await.map_err(key_error)
 }
 
 /// The secret by which commands on this machine administer the running server; made anew at each start.

@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::response::IntoResponse;
 use bytes::Bytes;
-use chat::{Error, ErrorKind};
+use chat::Error;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -21,65 +22,97 @@ pub(crate) const MAX_BODY: usize = 2 << 20;
 /// The most levels of arrays and objects.
 const MAX_DEPTH: usize = 64;
 
+/// What is wrong with a body; each dialect has its own form for it.
+#[derive(Debug)]
+pub(crate) enum BodyError {
+    /// More bytes than we take.
+    TooLarge(String),
+    /// Not JSON at all.
+    Malformed(WrongField),
+    /// JSON that says something else than it should.
+    Wrong(WrongField),
+}
+
+/// The field that is to blame, and a sentence.
+#[derive(Debug)]
+pub(crate) struct WrongField {
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
+
+impl BodyError {
+    fn malformed(message: impl Into<String>) -> Self {
+        Self::Malformed(WrongField { field: "body".to_owned(), message: message.into() })
+    }
+}
+
+/// The form that a dialect gives to refusals, and what it takes.
+pub(crate) trait Refusal: From<BodyError> + From<Error> + IntoResponse {
+    /// Whether a body counts as JSON whatever its `Content-Type`. A dialect that answers without a key can't: a page can
+    /// make a browser send other types to another site without asking first.
+    const ANY_CONTENT_TYPE: bool;
+}
+
 /// A JSON body: what it says, and the SHA-256 of its bytes, which tells a repeat from another request.
-pub(crate) struct Json<T> {
+pub(crate) struct Json<T, E = CodmirError> {
     pub(crate) value: T,
     pub(crate) hash: [u8; 32],
+    refusal: PhantomData<E>,
 }
 
 /// As [`Json`], where no body at all is the default.
-pub(crate) struct OptionalJson<T>(pub(crate) T);
+pub(crate) struct OptionalJson<T, E = CodmirError>(pub(crate) T, pub(crate) PhantomData<E>);
 
 /// The id in a path. One that can't be decoded names nothing.
-pub(crate) struct PathId(pub(crate) String);
+pub(crate) struct PathId<E = CodmirError>(pub(crate) String, pub(crate) PhantomData<E>);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathId {
-    type Rejection = CodmirError;
+impl<S: Send + Sync, E: Refusal> FromRequestParts<S> for PathId<E> {
+    type Rejection = E;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, CodmirError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
         let path = Path::<String>::from_request_parts(parts, state).await;
-        path.map(|Path(id)| Self(id)).map_err(|_| Error::not_found("route").into())
+        path.map(|Path(id)| Self(id, PhantomData)).map_err(|_| Error::not_found("route").into())
     }
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
-    type Rejection = CodmirError;
+impl<T: DeserializeOwned, E: Refusal> FromRequest<App> for Json<T, E> {
+    type Rejection = E;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, CodmirError> {
-        check_content_type(&request)?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, E> {
+        check_content_type::<E>(&request)?;
         let bytes = read(request, app).await?;
-        Ok(Self { value: parse(&bytes)?, hash: Sha256::digest(&bytes).into() })
+        Ok(Self { value: parse(&bytes)?, hash: Sha256::digest(&bytes).into(), refusal: PhantomData })
     }
 }
 
-impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
-    type Rejection = CodmirError;
+impl<T: DeserializeOwned + Default, E: Refusal> FromRequest<App> for OptionalJson<T, E> {
+    type Rejection = E;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, CodmirError> {
-        let content_type = check_content_type(&request);
+    async fn from_request(request: Request, app: &App) -> Result<Self, E> {
+        let content_type = check_content_type::<E>(&request);
         let bytes = read(request, app).await?;
         if bytes.is_empty() {
-            return Ok(Self(T::default()));
+            return Ok(Self(T::default(), PhantomData));
         }
         content_type?;
-        Ok(Self(parse(&bytes)?))
+        Ok(Self(parse(&bytes)?, PhantomData))
     }
 }
 
-/// A page can make a browser send other types to another site without asking first; so without a key it must be JSON.
-fn check_content_type(request: &Request) -> Result<(), CodmirError> {
+fn check_content_type<E: Refusal>(request: &Request) -> Result<(), BodyError> {
     let named = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim();
     let json =
         essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json");
-    if json || request.headers().contains_key(AUTHORIZATION) {
+    if json || E::ANY_CONTENT_TYPE || request.headers().contains_key(AUTHORIZATION) {
         return Ok(());
     }
-    Err(CodmirError::field("Content-Type", "Content-Type must be application/json"))
+    let message = "Content-Type must be application/json".to_owned();
+    Err(BodyError::Wrong(WrongField { field: "Content-Type".to_owned(), message }))
 }
 
-async fn read(request: Request, app: &App) -> Result<Bytes, CodmirError> {
-    let too_large = || CodmirError::too_large(format!("the body must be at most {MAX_BODY} bytes"));
+async fn read(request: Request, app: &App) -> Result<Bytes, BodyError> {
+    let too_large = || BodyError::TooLarge(format!("the body must be at most {MAX_BODY} bytes"));
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY as u64) {
@@ -89,37 +122,36 @@ async fn read(request: Request, app: &App) -> Result<Bytes, CodmirError> {
     match tokio::time::timeout(app.body_timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(CodmirError::field("body", "the body could not be read")),
-        Err(_) => Err(CodmirError::field("body", "the body took too long to arrive")),
+        Ok(Err(_)) => Err(BodyError::malformed("the body could not be read")),
+        Err(_) => Err(BodyError::malformed("the body took too long to arrive")),
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodmirError> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
     if bytes.is_empty() {
-        return Err(CodmirError::field("body", "the body is empty; send a JSON object"));
+        return Err(BodyError::malformed("the body is empty; send a JSON object"));
     }
     if too_deep(bytes) {
-        return Err(CodmirError::field("body", format!("the body is nested deeper than {MAX_DEPTH} levels")));
+        return Err(BodyError::malformed(format!("the body is nested deeper than {MAX_DEPTH} levels")));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| field_error(&error))?;
-    json.end()
-        .map_err(|error| CodmirError::field("body", format!("the body is not one JSON value: {error}")))?;
+    json.end().map_err(|error| BodyError::malformed(format!("the body is not one JSON value: {error}")))?;
     Ok(value)
 }
 
-fn field_error(error: &serde_path_to_error::Error<serde_json::Error>) -> CodmirError {
+/// Names the field of an error that serde found.
+pub(crate) fn field_error(error: &serde_path_to_error::Error<serde_json::Error>) -> BodyError {
     let path = error.path().to_string();
     let cause = error.inner();
     // What serde says may quote what it found; a caller knows what it sent.
     let reason: String = cause.to_string().chars().take(200).collect();
     let field = if path == "." || path == "?" { "body".to_owned() } else { path };
-    let message = if cause.is_data() {
-        format!("{field}: {reason}")
-    } else {
-        format!("the body is not valid JSON: {reason}")
-    };
-    CodmirError::field(field, message)
+    if cause.is_data() {
+        let message = format!("{field}: {reason}");
+        return BodyError::Wrong(WrongField { field, message });
+    }
+    BodyError::Malformed(WrongField { field, message: format!("the body is not valid JSON: {reason}") })
 }
 
 /// A list of objects, for a field that is one.
@@ -175,18 +207,12 @@ fn too_deep(json: &[u8]) -> bool {
 }
 
 /// Refuses text that no store and no vendor takes: NUL.
-pub(crate) fn check_text(field: &str, text: &str) -> Result<(), CodmirError> {
+pub(crate) fn check_text(field: &str, text: &str) -> Result<(), BodyError> {
     if text.contains('\0') {
-        return Err(CodmirError::field(field.to_owned(), format!("{field} must not contain U+0000")));
+        let message = format!("{field} must not contain U+0000");
+        return Err(BodyError::Wrong(WrongField { field: field.to_owned(), message }));
     }
     Ok(())
-}
-
-impl From<Error> for CodmirError {
-    fn from(error: Error) -> Self {
-        let field = if let ErrorKind::Invalid { field } = error.kind { field } else { None };
-        Self::new(error, field.map(str::to_owned))
-    }
 }
 
 #[cfg(test)]

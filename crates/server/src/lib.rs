@@ -17,4 +17,4 @@ mod router;
 mod serve;
 mod sse;
 
-pub use serve::{Server, StartError};
+pub use serve::{Server, StartError, Stores};

@@ -1,13 +1,15 @@
 //! The table of contents: every route, through `routes!` alone, so that tests can walk them by their description.
 
 use axum::Router;
+use axum::response::Response;
 use bytes::Bytes;
+use http::Uri;
 use tower_http::normalize_path::NormalizePath;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
-use crate::dialects::codmir;
+use crate::dialects::{codemie, codmir};
 use crate::edge::Edge;
 use crate::{admin, health, openapi};
 
@@ -17,6 +19,7 @@ pub(crate) type Service = Edge<NormalizePath<Router>>;
 pub(crate) fn service(app: App) -> Service {
     let (routes, mut description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
         .merge(codmir::router())
+        .merge(codemie::router())
         .merge(admin::router())
         .merge(health::router())
         .split_for_parts();
@@ -26,7 +29,20 @@ pub(crate) fn service(app: App) -> Service {
     let router = routes
         .with_state(app.clone())
         .merge(document.with_state(openapi::Document(json)))
-        .fallback(codmir::unknown_route)
-        .method_not_allowed_fallback(codmir::wrong_method);
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method);
     Edge::new(app, NormalizePath::trim_trailing_slash(router))
+}
+
+/// Each prefix has its own way to say that there is nothing.
+async fn unknown_route(uri: Uri) -> Response {
+    if is_codemie(&uri) { codemie::unknown_route() } else { codmir::unknown_route() }
+}
+
+async fn wrong_method(uri: Uri) -> Response {
+    if is_codemie(&uri) { codemie::wrong_method() } else { codmir::wrong_method() }
+}
+
+fn is_codemie(uri: &Uri) -> bool {
+    uri.path().strip_prefix(codemie::PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

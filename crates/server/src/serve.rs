@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat::assistants::{AssistantStore, Assistants};
 use chat::clock::{Clock, SystemClock};
 use chat::store::TurnStore;
 use chat::{Chat, Tasks};
@@ -66,6 +67,16 @@ pub enum StartError {
     AdminFile(std::io::Error),
 }
 
+/// Everything durable that a server needs.
+pub struct Stores {
+    /// Turns and conversations.
+    pub turns: Arc<dyn TurnStore>,
+    /// Accounts and keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// Assistants.
+    pub assistants: Arc<dyn AssistantStore>,
+}
+
 /// A running server.
 pub struct Server {
     chat: Chat,
@@ -88,7 +99,8 @@ impl Server {
     /// Starts, and returns once it accepts connections.
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let store = open_store(&config.data_dir, clock.as_ref()).await?;
-        let server = Self::start_over(config, clock, store.clone(), store.clone()).await?;
+        let stores = Stores { turns: store.clone(), keys: store.clone(), assistants: store.clone() };
+        let server = Self::start_over(config, clock, stores).await?;
         Ok(Self { store: Some(store), ..server })
     }
 
@@ -96,10 +108,11 @@ impl Server {
     pub async fn start_over(
         config: Config,
         clock: Arc<dyn Clock>,
-        turns: Arc<dyn TurnStore>,
-        keys: Arc<dyn KeyStore>,
+        stores: Stores,
     ) -> Result<Self, StartError> {
+        let Stores { turns, keys, assistants } = stores;
         let keys = Keys::new(keys, clock.clone()).await?;
+        let assistants = Assistants::new(assistants, clock.as_ref()).await?;
         let models = models::catalog(&config)?;
         let chat = Chat::start(turns, models.catalog, clock, config.turn.settings(), Tasks::new()).await?;
         let mut listeners = Vec::with_capacity(config.server.listen.len());
@@ -113,6 +126,7 @@ impl Server {
             AdminFile::write(&config.data_dir, &addresses, &admin_token).map_err(StartError::AdminFile)?;
         let app = App::new(Parts {
             chat: chat.clone(),
+            assistants,
             keys,
             auth: config.auth,
             admin_token,

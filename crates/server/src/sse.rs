@@ -49,14 +49,15 @@ pub(crate) struct TurnBody<E> {
 
 struct Heartbeat {
     interval: Duration,
+    bytes: &'static [u8],
     last_write: Instant,
     /// Armed for an interval after some write; looked at anew when it fires, so that a write costs no timer.
     timer: Pin<Box<Sleep>>,
 }
 
 impl Heartbeat {
-    fn new(interval: Duration) -> Self {
-        Self { interval, last_write: Instant::now(), timer: Box::pin(tokio::time::sleep(interval)) }
+    fn new(interval: Duration, bytes: &'static [u8]) -> Self {
+        Self { interval, bytes, last_write: Instant::now(), timer: Box::pin(tokio::time::sleep(interval)) }
     }
 
     fn wrote(&mut self) {
@@ -83,8 +84,13 @@ impl<E: Encode> TurnBody<E> {
     }
 
     /// With a comment line after each `interval` of silence.
-    pub(crate) fn with_heartbeat(mut self, interval: Duration) -> Self {
-        self.heartbeat = Some(Heartbeat::new(interval));
+    pub(crate) fn with_heartbeat(self, interval: Duration) -> Self {
+        self.with_keep_alive(interval, HEARTBEAT)
+    }
+
+    /// With these bytes after each `interval` of silence.
+    pub(crate) fn with_keep_alive(mut self, interval: Duration, bytes: &'static [u8]) -> Self {
+        self.heartbeat = Some(Heartbeat::new(interval, bytes));
         self
     }
 
@@ -124,9 +130,9 @@ impl<E: Encode> http_body::Body for TurnBody<E> {
                 }
                 Poll::Ready(false) => this.ended = true,
                 Poll::Pending => {
-                    let due =
-                        this.heartbeat.as_mut().map_or(Poll::Pending, |heartbeat| heartbeat.poll_due(ctx));
-                    return due.map(|()| Some(Ok(Frame::data(Bytes::from_static(HEARTBEAT)))));
+                    let Some(heartbeat) = &mut this.heartbeat else { return Poll::Pending };
+                    let bytes = Bytes::from_static(heartbeat.bytes);
+                    return heartbeat.poll_due(ctx).map(|()| Some(Ok(Frame::data(bytes))));
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chat::Tasks;
+use chat::assistants::{Assistant, AssistantStore};
 use chat::clock::Clock;
 use chat::ids::{AccountId, ConversationId};
 use chat::store::{
@@ -23,6 +24,7 @@ use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 use crate::data_dir::DataDir;
 use writer::{Operation, Writer};
 
+mod assistants;
 mod open_turn;
 mod read;
 mod rows;
@@ -36,8 +38,10 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "first chat", include_str!("../migrations/0001_first_chat.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
+    (2, "assistants", include_str!("../migrations/0002_assistants.sql")),
+];
 
 /// Why the database can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -213,6 +217,25 @@ impl TurnStore for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let read = sqlx::query("SELECT 1").execute(&self.readers).await;
         read.map(|_| ()).map_err(|error| store_error(&error))
+    }
+}
+
+#[async_trait]
+impl AssistantStore for SqliteStore {
+    async fn ensure_assistant(&self, assistant: Assistant) -> Result<(), StoreError> {
+        self.writer.ask(|reply| Operation::EnsureAssistant(Box::new(assistant), reply)).await?
+    }
+
+    async fn assistant(&self, account: AccountId, id: &str) -> Result<Option<Assistant>, StoreError> {
+        assistants::by_id(&self.readers, account, id).await.map_err(|error| store_error(&error))
+    }
+
+    async fn assistant_by_slug(
+        &self,
+        account: AccountId,
+        slug: &str,
+    ) -> Result<Option<Assistant>, StoreError> {
+        assistants::by_slug(&self.readers, account, slug).await.map_err(|error| store_error(&error))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A store that keeps nothing: for measuring what the engine costs without one.
 
 use async_trait::async_trait;
+use chat::assistants::{Assistant, AssistantStore};
 use chat::ids::{AccountId, ConversationId};
 use chat::store::{
     Checkpoint, CloseTurn, HistoryPage, NewTurn, OpenError, OpenTurn, Opened, PathMessage, StoreError,
@@ -75,6 +76,21 @@ impl TurnStore for NoStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl AssistantStore for NoStore {
+    async fn ensure_assistant(&self, _: Assistant) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn assistant(&self, _: AccountId, _: &str) -> Result<Option<Assistant>, StoreError> {
+        Ok(None)
+    }
+
+    async fn assistant_by_slug(&self, _: AccountId, _: &str) -> Result<Option<Assistant>, StoreError> {
+        Ok(None)
     }
 }
 

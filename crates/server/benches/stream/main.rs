@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use chat::clock::SystemClock;
 use clap::Parser;
-use server::Server;
 use server::config::{Config, Overrides};
+use server::{Server, Stores};
 use tempfile::TempDir;
 use testkit::no_store::NoStore;
 use tokio::sync::mpsc;
@@ -106,8 +106,9 @@ fn serve_without_store(file: PathBuf) -> anyhow::Result<()> {
     let threads = config.server.worker_threads.context("the number of threads is configured")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     runtime.block_on(async {
-        let _serving =
-            Server::start_over(config, Arc::new(SystemClock), Arc::new(NoStore), Arc::new(NoStore)).await?;
+        let stores =
+            Stores { turns: Arc::new(NoStore), keys: Arc::new(NoStore), assistants: Arc::new(NoStore) };
+        let _serving = Server::start_over(config, Arc::new(SystemClock), stores).await?;
         std::future::pending().await
     })
 }

@@ -30,11 +30,11 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 }
 
 /// Any path that is nobody's.
-pub(crate) async fn unknown_route() -> Response {
+pub(crate) fn unknown_route() -> Response {
     CodmirError::from(::chat::Error::not_found("route")).into_response()
 }
 
 /// A known path with another method.
-pub(crate) async fn wrong_method() -> Response {
+pub(crate) fn wrong_method() -> Response {
     CodmirError::method_not_allowed().into_response()
 }

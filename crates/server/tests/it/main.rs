@@ -4,6 +4,7 @@ mod auth;
 mod bad_input;
 mod bad_parameters;
 mod cli;
+mod codemie;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;

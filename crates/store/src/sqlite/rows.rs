@@ -21,6 +21,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 pub(super) fn dialect_name(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Codmir => "codmir",
+        Dialect::CodeMie => "codemie",
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use chat::Tasks;
+use chat::assistants::Assistant;
 use chat::ids::AccountId;
 use chat::store::{Checkpoint, CloseTurn, OpenError, OpenTurn, Opened, StoreError};
 use identity::store::NewKey;
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{open_turn, rows, store_error, values};
+use super::{assistants, open_turn, rows, store_error, values};
 
 /// At most this many operations share a commit.
 const GROUP: usize = 256;
@@ -26,6 +27,7 @@ pub(super) enum Operation {
     Close(Box<CloseTurn>, Reply<Stored<()>>),
     CloseInterrupted(String, Timestamp, Reply<Stored<u64>>),
     EnsureAccount(AccountId, String, Timestamp, Reply<Stored<AccountId>>),
+    EnsureAssistant(Box<Assistant>, Reply<Stored<()>>),
     AddKey(NewKey, Reply<Stored<()>>),
     RevokeKey(String, Timestamp, Reply<Stored<bool>>),
 }
@@ -144,6 +146,10 @@ async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Resul
             Operation::EnsureAccount(id, name, now, _) => {
                 Outcome::Account(rows::ensure_account(db, *id, name, *now).await?)
             }
+            Operation::EnsureAssistant(assistant, _) => {
+                assistants::ensure(db, assistant).await?;
+                Outcome::Done
+            }
             Operation::AddKey(key, _) => {
                 rows::add_key(db, key).await?;
                 Outcome::Done
@@ -163,7 +169,7 @@ fn tell(operation: Operation, outcome: Outcome) {
     match (operation, outcome) {
         (Operation::Open(_, reply), Outcome::Opened(opened)) => drop(reply.send(opened)),
         (Operation::Checkpoint(_, reply) | Operation::Close(_, reply), _) => drop(reply.send(Ok(()))),
-        (Operation::AddKey(_, reply), _) => drop(reply.send(Ok(()))),
+        (Operation::EnsureAssistant(_, reply) | Operation::AddKey(_, reply), _) => drop(reply.send(Ok(()))),
         (Operation::CloseInterrupted(_, _, reply), Outcome::Count(count)) => drop(reply.send(Ok(count))),
         (Operation::EnsureAccount(_, _, _, reply), Outcome::Account(id)) => drop(reply.send(Ok(id))),
         (Operation::RevokeKey(_, _, reply), Outcome::Changed(changed)) => drop(reply.send(Ok(changed))),
@@ -176,7 +182,10 @@ fn tell(operation: Operation, outcome: Outcome) {
 fn tell_failure(operation: Operation, error: StoreError) {
     match operation {
         Operation::Open(_, reply) => drop(reply.send(Err(OpenError::Store(error)))),
-        Operation::Checkpoint(_, reply) | Operation::Close(_, reply) | Operation::AddKey(_, reply) => {
+        Operation::Checkpoint(_, reply)
+        | Operation::Close(_, reply)
+        | Operation::EnsureAssistant(_, reply)
+        | Operation::AddKey(_, reply) => {
             drop(reply.send(Err(error)));
         }
         Operation::CloseInterrupted(_, _, reply) => drop(reply.send(Err(error))),

@@ -164,7 +164,7 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 }
 
 fn translate(
-    Json { value: body, hash }: Json<wire::ChatRequest>,
+    Json { value: body, hash, .. }: Json<wire::ChatRequest>,
     headers: &HeaderMap,
     route: &'static str,
     when_unread: WhenUnread,
@@ -247,7 +247,10 @@ fn check_texts(body: &wire::ChatRequest) -> Result<(), CodmirError> {
         ("parentId", &body.parent_id),
         ("continueMessageId", &body.continue_message_id),
     ];
-    optional.iter().try_for_each(|(field, text)| check_text(field, text.as_deref().unwrap_or_default()))
+    for (field, text) in optional {
+        check_text(field, text.as_deref().unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 pub(super) fn check_model(model: Option<&str>) -> Result<(), CodmirError> {

@@ -9,6 +9,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 
 use super::wire;
+use crate::body::{BodyError, Refusal};
 use crate::request_id;
 
 /// A failure on its way to a Codmir client.
@@ -33,7 +34,7 @@ impl CodmirError {
     }
 
     /// More bytes than we take.
-    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+    fn too_large(message: impl Into<String>) -> Self {
         let too_large = Self::field("body", message);
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "PAYLOAD_TOO_LARGE", ..too_large }
     }
@@ -46,6 +47,26 @@ impl CodmirError {
         );
         Self { status: StatusCode::METHOD_NOT_ALLOWED, code: "METHOD_NOT_ALLOWED", field: None, cause }
     }
+}
+
+impl From<Error> for CodmirError {
+    fn from(error: Error) -> Self {
+        let field = if let ErrorKind::Invalid { field } = error.kind { field } else { None };
+        Self::new(error, field.map(str::to_owned))
+    }
+}
+
+impl From<BodyError> for CodmirError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge(message) => Self::too_large(message),
+            BodyError::Malformed(wrong) | BodyError::Wrong(wrong) => Self::field(wrong.field, wrong.message),
+        }
+    }
+}
+
+impl Refusal for CodmirError {
+    const ANY_CONTENT_TYPE: bool = false;
 }
 
 impl IntoResponse for CodmirError {

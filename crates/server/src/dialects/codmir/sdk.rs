@@ -64,7 +64,7 @@ pub(super) async fn stream(
 }
 
 fn translate(
-    Json { value: body, hash }: Json<wire::SdkRequest>,
+    Json { value: body, hash, .. }: Json<wire::SdkRequest>,
     headers: &HeaderMap,
     route: &'static str,
 ) -> Result<TurnRequest, CodmirError> {

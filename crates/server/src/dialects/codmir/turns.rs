@@ -32,7 +32,7 @@ const LARGEST_PAGE: usize = 200;
 pub(super) async fn resume(
     State(app): State<App>,
     Caller(principal): Caller,
-    PathId(turn): PathId,
+    PathId(turn, _): PathId,
     headers: HeaderMap,
 ) -> Result<Response, CodmirError> {
     let seen = last_event_id(&headers)?;
@@ -51,7 +51,7 @@ pub(super) async fn resume(
 pub(super) async fn follow_session(
     State(app): State<App>,
     Caller(principal): Caller,
-    PathId(session): PathId,
+    PathId(session, _): PathId,
 ) -> Result<Response, CodmirError> {
     let conversation = app.chat.conversation(&principal, Dialect::Codmir, &session).await?;
     let Some(turn) = conversation.active_turn else { return Ok(StatusCode::NO_CONTENT.into_response()) };
@@ -70,8 +70,8 @@ pub(super) async fn follow_session(
 pub(super) async fn cancel(
     State(app): State<App>,
     Caller(principal): Caller,
-    PathId(turn): PathId,
-    OptionalJson(body): OptionalJson<wire::CancelRequest>,
+    PathId(turn, _): PathId,
+    OptionalJson(body, _): OptionalJson<wire::CancelRequest>,
 ) -> Result<Response, CodmirError> {
     if !is_id(&turn, 1) {
         return Err(CodmirError::field(
@@ -108,7 +108,7 @@ pub(super) async fn cancel(
 pub(super) async fn history(
     State(app): State<App>,
     Caller(principal): Caller,
-    PathId(session): PathId,
+    PathId(session, _): PathId,
     RawQuery(query): RawQuery,
 ) -> Result<Response, CodmirError> {
     let query = history_query(query.as_deref().unwrap_or_default())?;

@@ -1,0 +1,258 @@
+//! CodeMie's JSON, field by field. Nothing outside this folder sees it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// The body of `/model`, after its names were brought to one spelling. Unknown names are ignored.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ask {
+    /// The question.
+    #[serde(default)]
+    pub(super) text: Option<String>,
+    /// `true`: pieces as they come.
+    #[serde(default)]
+    pub(super) stream: Option<bool>,
+    /// Overrides the assistant's model.
+    #[serde(default)]
+    pub(super) llm_model: Option<String>,
+    /// The conversation to continue, or to open under this id.
+    #[serde(default)]
+    pub(super) conversation_id: Option<String>,
+    /// What was said before, for a conversation that is not stored yet.
+    #[serde(default)]
+    #[schema(value_type = Vec<HistoryItem>)]
+    pub(super) history: Option<History>,
+    /// Replaces the assistant's instructions for this call.
+    #[serde(default)]
+    pub(super) system_prompt: Option<String>,
+    // What follows asks for features that are not built; see `chat::refuse_unbuilt`.
+    #[serde(default)]
+    pub(super) background_task: Option<bool>,
+    #[serde(default)]
+    pub(super) save_history: Option<bool>,
+    #[serde(default)]
+    pub(super) history_index: Option<i64>,
+    #[serde(default)]
+    pub(super) output_schema: Option<Value>,
+    #[serde(default)]
+    pub(super) file_names: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) file_name: Option<String>,
+    #[serde(default)]
+    pub(super) tools_config: Option<Vec<Value>>,
+    #[serde(default)]
+    pub(super) version: Option<i64>,
+    #[serde(default)]
+    pub(super) sub_assistants_versions: Option<Map<String, Value>>,
+    #[serde(default)]
+    pub(super) workflow_execution_id: Option<String>,
+    #[serde(default)]
+    pub(super) interactive_response: Option<Value>,
+    #[serde(default)]
+    pub(super) skill_ids: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) enable_image_generation: Option<bool>,
+    #[serde(default)]
+    pub(super) image_generation_model: Option<String>,
+    #[serde(default)]
+    pub(super) enable_web_search: Option<bool>,
+    #[serde(default)]
+    pub(super) enable_code_interpreter: Option<bool>,
+}
+
+/// The names of the body's table, each in its camelCase spelling; only these count for the framing.
+pub(super) const FIELDS: [&str; 29] = [
+    "text",
+    "stream",
+    "llmModel",
+    "conversationId",
+    "contentRaw",
+    "fileNames",
+    "fileName",
+    "history",
+    "historyIndex",
+    "systemPrompt",
+    "topK",
+    "backgroundTask",
+    "metadata",
+    "toolsConfig",
+    "outputSchema",
+    "version",
+    "subAssistantsVersions",
+    "mcpServerSingleUsage",
+    "workflowExecutionId",
+    "interactiveResponse",
+    "disableCache",
+    "saveHistory",
+    "skillIds",
+    "enableImageGeneration",
+    "imageGenerationModel",
+    "enableWebSearch",
+    "enableCodeInterpreter",
+    "propagateHeaders",
+    "customMetadata",
+];
+
+/// What was said before: a list, or one text.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum History {
+    Messages(Vec<HistoryItem>),
+    Text(String),
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct HistoryItem {
+    /// `User` or `Assistant`.
+    pub(super) role: String,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+}
+
+/// The plain answer of `/model`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer<'a> {
+    pub(super) generated: &'a str,
+    /// Seconds.
+    pub(super) time_elapsed: f64,
+    pub(super) tokens_used: u32,
+    pub(super) thoughts: Vec<Thought<'a>>,
+    pub(super) task_id: Option<String>,
+    pub(super) success: bool,
+    pub(super) agent_error: Option<AgentError<'a>>,
+    pub(super) tool_errors: Option<Vec<Value>>,
+    /// Which conversation it is part of; the vendor's API never tells.
+    pub(super) conversation_id: &'a str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AgentError<'a> {
+    pub(super) error_code: &'a str,
+    pub(super) message: &'a str,
+    pub(super) details: Option<String>,
+    pub(super) stacktrace: Option<String>,
+}
+
+/// One object of a stream; every key is always there.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct StreamObject<'a> {
+    pub(super) time_elapsed: Option<f64>,
+    pub(super) generated_chunk: Option<&'a str>,
+    pub(super) generated: Option<&'a str>,
+    pub(super) thought: Option<Thought<'a>>,
+    pub(super) context: Option<Value>,
+    pub(super) last: bool,
+    pub(super) debug: Option<Map<String, Value>>,
+    pub(super) workflow_execution_id: Option<String>,
+    pub(super) workflow_state: Option<Value>,
+    pub(super) execution_error: Option<&'a str>,
+    pub(super) success: Option<bool>,
+    pub(super) agent_error: Option<Value>,
+    pub(super) tool_errors: Option<Value>,
+    pub(super) error_details: Option<Value>,
+    pub(super) interactive_request: Option<Value>,
+}
+
+/// A step of the assistant's; the model's own text is one too.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Thought<'a> {
+    pub(super) id: &'a str,
+    pub(super) parent_id: Option<&'a str>,
+    pub(super) metadata: Map<String, Value>,
+    pub(super) in_progress: bool,
+    pub(super) input_text: &'a str,
+    pub(super) message: &'a str,
+    pub(super) author_type: &'a str,
+    pub(super) author_name: &'a str,
+    pub(super) output_format: &'a str,
+    pub(super) error: bool,
+    pub(super) interrupted: bool,
+    pub(super) aborted: bool,
+    pub(super) children: [&'a str; 0],
+}
+
+impl<'a> Thought<'a> {
+    /// The model's own text, as the published page names it.
+    pub(super) fn own(id: &'a str, message: &'a str, in_progress: bool) -> Self {
+        Self {
+            id,
+            parent_id: None,
+            metadata: Map::new(),
+            in_progress,
+            input_text: "",
+            message,
+            author_type: "Tool",
+            author_name: "Codemie Thoughts",
+            output_format: "text",
+            error: false,
+            interrupted: false,
+            aborted: false,
+            children: [],
+        }
+    }
+}
+
+/// An assistant in full.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Assistant {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) system_prompt: String,
+    pub(super) project: String,
+    pub(super) slug: String,
+    pub(super) llm_model_type: Option<String>,
+    pub(super) temperature: Option<f32>,
+    pub(super) shared: bool,
+    pub(super) is_global: bool,
+    pub(super) created_date: String,
+    pub(super) updated_date: String,
+}
+
+/// A model that can be asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Model {
+    pub(super) base_name: String,
+    pub(super) deployment_name: String,
+    pub(super) label: String,
+    pub(super) enabled: bool,
+    pub(super) default: bool,
+    pub(super) multimodal: bool,
+    pub(super) react_agent: bool,
+    /// The SDK knows a closed list of vendors and raises at any other.
+    pub(super) provider: Option<String>,
+    pub(super) features: Features,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Features {
+    pub(super) streaming: bool,
+    pub(super) tools: bool,
+    pub(super) temperature: bool,
+    pub(super) parallel_tool_calls: bool,
+    pub(super) system_prompt: bool,
+    pub(super) max_tokens: bool,
+}
+
+/// Every error.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErrorBody<'a> {
+    pub(super) error: ErrorDetails<'a>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErrorDetails<'a> {
+    pub(super) message: &'a str,
+    pub(super) details: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) help: Option<&'a str>,
+}
+
+/// Unknown routes and methods.
+#[derive(Debug, Serialize)]
+pub(super) struct Detail {
+    pub(super) detail: &'static str,
+}
