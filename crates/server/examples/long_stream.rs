@@ -71,7 +71,8 @@ async fn read(url: &str, version: &str) -> anyhow::Result<Report> {
     let started = Instant::now();
     let mut answer = client.post(url).header("X-Chat-Stream", version).json(&body).send().await?;
     anyhow::ensure!(answer.status().is_success(), "the server answered {}", answer.status());
-    let (mut heard, mut largest_gap, mut bytes) = (started, Duration::ZERO, Vec::new());
+    // The head is the first that is heard.
+    let (mut heard, mut largest_gap, mut bytes) = (Instant::now(), started.elapsed(), Vec::new());
     while let Some(chunk) = answer.chunk().await? {
         largest_gap = largest_gap.max(heard.elapsed());
         heard = Instant::now();
