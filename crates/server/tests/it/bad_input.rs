@@ -193,6 +193,8 @@ async fn every_route_with_a_body_has_a_case() {
             methods.as_object().expect("methods").keys().map(move |method| (method, path))
         })
         .filter(|(method, _)| !["get", "delete"].contains(&method.as_str()))
+        // CodeMie has refusals of its own, in `codemie.rs`.
+        .filter(|(_, path)| !path.starts_with("/code-assistant-api"))
         .map(|(method, path)| format!("{} {path}", method.to_uppercase()))
         .collect();
     let cases: BTreeSet<String> = CASES.iter().map(|case| case.route.to_owned()).collect();

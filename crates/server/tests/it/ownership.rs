@@ -21,8 +21,11 @@ enum Named {
     Message,
     Key,
     Project,
+    /// Those that come with the server are everybody's; no account has one of its own yet.
+    Assistant,
+    Workflow,
 }
-use Named::{Key, Message, Project, Session, Turn};
+use Named::{Assistant, Key, Message, Project, Session, Turn, Workflow};
 
 /// Every route, and where ids stand in it: `{id}` in the path, `?id` in the query, others in the body.
 const CASES: &[(&str, &[(&str, Named)])] = &[
@@ -38,10 +41,20 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("GET /api/chat/sessions/{sessionId}/messages", &[("{sessionId}", Session), ("?before", Message)]),
     ("POST /api/ai/chat", &[("projectId", Project)]),
     ("POST /api/ai/chat/stream", &[("projectId", Project)]),
+    ("POST /code-assistant-api/v1/assistants/{assistantId}/model", ASK),
+    ("POST /code-assistant-api/v1/assistants/slug/{slug}/model", ASK_BY_SLUG),
+    ("GET /code-assistant-api/v1/assistants/id/{assistantId}", &[("{assistantId}", Assistant)]),
+    ("GET /code-assistant-api/v1/assistants/slug/{slug}", &[("{slug}", Assistant)]),
+    ("GET /code-assistant-api/v1/llm_models", &[]),
+    ("GET /code-assistant-api/v1/healthcheck", &[]),
     ("GET /api/admin/keys", &[]),
     ("POST /api/admin/keys", &[]),
     ("DELETE /api/admin/keys/{keyId}", &[("{keyId}", Key)]),
 ];
+const ASK: &[(&str, Named)] =
+    &[("{assistantId}", Assistant), ("conversationId", Session), ("workflowExecutionId", Workflow)];
+const ASK_BY_SLUG: &[(&str, Named)] =
+    &[("{slug}", Assistant), ("conversationId", Session), ("workflowExecutionId", Workflow)];
 const CHAT: &[(&str, Named)] = &[
     ("projectId", Project),
     ("sessionId", Session),
@@ -54,6 +67,7 @@ const CHAT: &[(&str, Named)] = &[
 
 const WORDS: [&str; 3] = ["It", " is", " mine."];
 const OWN_TURN: &str = "turn-of-the-asker";
+const DEFAULT_ASSISTANT: &str = "05959338-06de-477d-9cc3-08369f858057";
 const OWN_SESSION: &str = "session-of-the-asker";
 
 /// Who asks; without a key, anonymous.
@@ -106,6 +120,8 @@ impl Owner {
             Message => self.messages.clone(),
             Key => vec![self.key_id.clone()],
             Project => vec!["my-project".to_owned()],
+            Assistant => vec!["assistant-of-the-owner".to_owned()],
+            Workflow => vec!["execution-of-the-owner".to_owned()],
         }
     }
 
@@ -158,7 +174,13 @@ impl Probe<'_> {
     async fn answer(&self, server: &TestServer, asker: &Asker) -> (u16, BTreeMap<String, String>, String) {
         let (method, path) = self.route.split_once(' ').expect("method and path");
         let mut url = path.replace(self.place, self.id);
-        for (own, id) in [("{sessionId}", OWN_SESSION), ("{turnId}", OWN_TURN)] {
+        let own = [
+            ("{sessionId}", OWN_SESSION),
+            ("{turnId}", OWN_TURN),
+            ("{assistantId}", DEFAULT_ASSISTANT),
+            ("{slug}", "assistant"),
+        ];
+        for (own, id) in own {
             url = url.replace(own, id);
         }
         if let Some(name) = self.place.strip_prefix('?') {
@@ -182,6 +204,7 @@ impl Probe<'_> {
         let mut body = match path {
             "/api/chat" | "/api/chat/stream" | "/api/chat/reason" => message_in(OWN_SESSION, "Hi"),
             "/api/ai/chat" | "/api/ai/chat/stream" => json!({ "message": "Hi" }),
+            path if path.ends_with("/model") => json!({ "text": "Hi" }),
             _ => json!({}),
         };
         match self.place {
@@ -212,7 +235,10 @@ impl Probe<'_> {
 
     fn comparable(&self, text: &str) -> String {
         let made_by_us = ["sess_", "turn_", "msg_", "resp_", "req_"];
-        let is_time = |word: &str| word.starts_with("20") && word.ends_with('Z') && word.len() >= 20;
+        let is_seconds =
+            |word: &str| word.contains('.') && word.trim_start_matches(':').parse::<f64>().is_ok();
+        let is_moment = |word: &str| word.starts_with("20") && word.ends_with('Z') && word.len() >= 20;
+        let is_time = |word: &str| is_moment(word) || is_seconds(word);
         let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-:.".contains(letter);
         let mut comparable = String::new();
         for word in text.split_inclusive(|letter| !is_part(letter)) {
