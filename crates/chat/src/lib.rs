@@ -22,6 +22,6 @@ mod turn_log;
 
 pub use engine::{Cancelled, Chat, Settings};
 pub use error::{Error, ErrorKind};
-pub use principal::Principal;
+pub use principal::{Principal, Scope, Scopes, SignIn};
 pub use tasks::Tasks;
 pub use turn_log::{Reply, StopReason, Transcript, TurnLog, TurnStream};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use chat::Principal;
 use chat::clock::Clock;
 use chat::ids::{AccountId, public_id, random_base62};
 use chat::store::StoreError;
+use chat::{Principal, Scope, Scopes, SignIn};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -13,18 +14,20 @@ use crate::store::{KeyStore, NewKey, StoredKey};
 
 /// The account of the anonymous principal and of the command line.
 const LOCAL_ACCOUNT: &str = "local";
-const PREFIX: &str = "lat_";
+pub(crate) const PREFIX: &str = "lat_";
 /// 43 characters of base 62 are 256 bits.
 const SECRET_LENGTH: usize = 43;
 /// Longer credentials are refused unread.
 const MAX_CREDENTIAL: usize = 16 << 10;
 /// Names of accounts and labels of keys.
 const MAX_NAME: usize = 100;
+/// How exactly the last use of a key is recorded, in seconds.
+const USE_PRECISION: f64 = 60.0;
 
 /// Why it could not be done.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum KeysError {
-    /// The key is unknown or revoked.
+    /// The key is unknown, revoked or over.
     #[error("the API key is not valid; make one with `latimer keys create`")]
     Unknown,
     /// Not a name.
@@ -69,26 +72,55 @@ impl Keys {
         Principal::authenticated(self.local)
     }
 
-    /// The owner of `key`.
+    /// The owner of `key`, who may do what the key is good for; an administrator's key administers if it was made for that.
     pub async fn authenticate(&self, key: &SecretString) -> Result<Principal, KeysError> {
         let key = key.expose_secret();
         if key.len() > MAX_CREDENTIAL || !key.starts_with(PREFIX) {
             return Err(KeysError::Unknown);
         }
-        let owner = self.store.key_owner(hash(key)).await?;
-        owner.map(Principal::authenticated).ok_or(KeysError::Unknown)
+        let now = self.clock.now();
+        let owner = self.store.key_owner(sha256(key)).await?.ok_or(KeysError::Unknown)?;
+        if owner.expires_at.is_some_and(|end| end <= now) {
+            return Err(KeysError::Unknown);
+        }
+        let is_noted =
+            |used: Timestamp| (now - used).total(jiff::Unit::Second).is_ok_and(|age| age < USE_PRECISION);
+        if !owner.last_used_at.is_some_and(is_noted) {
+            self.store.note_key_use(&owner.key, now);
+        }
+        let scopes = if owner.is_admin { owner.scopes } else { owner.scopes.without(Scope::Admin) };
+        Ok(Principal::signed_in(owner.account, SignIn::Key, scopes))
     }
 
-    /// Makes a key for the account of this name, which is made too if there is none.
+    /// Makes a key for the account of this name, which is made too if there is none. It is good for everything but
+    /// administration, until it is revoked.
     pub async fn create(&self, account: &str, label: &str) -> Result<IssuedKey, KeysError> {
+        self.create_scoped(account, label, Scopes::EVERYDAY, None).await
+    }
+
+    /// As [`Keys::create`], good for `scopes` only, and not from `expires_at` on.
+    pub async fn create_scoped(
+        &self,
+        account: &str,
+        label: &str,
+        scopes: Scopes,
+        expires_at: Option<Timestamp>,
+    ) -> Result<IssuedKey, KeysError> {
         check_name("the account's name", account)?;
         check_name("the key's label", label)?;
         let now = self.clock.now();
         let account = self.store.ensure_account(AccountId::new(self.clock.as_ref()), account, now).await?;
         let secret = format!("{PREFIX}{}", random_base62(SECRET_LENGTH));
         let id = public_id("key_");
-        let key =
-            NewKey { id: id.clone(), account, label: label.to_owned(), hash: hash(&secret), created_at: now };
+        let key = NewKey {
+            id: id.clone(),
+            account,
+            label: label.to_owned(),
+            scopes,
+            hash: sha256(&secret),
+            created_at: now,
+            expires_at,
+        };
         self.store.add_key(key).await?;
         Ok(IssuedKey { id, secret: secret.into() })
     }
@@ -104,8 +136,9 @@ impl Keys {
     }
 }
 
-fn hash(key: &str) -> [u8; 32] {
-    Sha256::digest(key.as_bytes()).into()
+/// What stands for a secret, in the store and as the key of a cache.
+pub(crate) fn sha256(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
 }
 
 fn check_name(what: &'static str, name: &str) -> Result<(), KeysError> {

@@ -1,9 +1,26 @@
-//! The port to what is durable about identities.
+//! The ports to what is durable about identities: keys here, people and projects and the issuer's own beside it.
+//!
+//! # Implementing a store
+//!
+//! Every operation is atomic and durable when it returns, as `chat::store` says; `testkit::store_suite` judges it.
+//! A name that is taken, or something that is not there, is an answer and not an error.
 
 use async_trait::async_trait;
+use chat::Scopes;
 use chat::ids::AccountId;
 use chat::store::StoreError;
 use jiff::Timestamp;
+
+mod accounts;
+mod issuer;
+
+pub use accounts::{
+    AccountStore, Added, ForeignSignIn, Kind, Login, Member, Membership, NewUser, Profile, Roles,
+    StoredProject, UserChange,
+};
+pub use issuer::{
+    IssuerStore, NewSignIn, NewSigningKey, ServiceClient, StoredClient, StoredSignIn, StoredSigningKey,
+};
 
 /// A key as it is stored: everything but the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +31,14 @@ pub struct StoredKey {
     pub account: String,
     /// What its owner calls it.
     pub label: String,
+    /// What it is good for.
+    pub scopes: Scopes,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it ends by itself, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
 }
@@ -29,10 +52,31 @@ pub struct NewKey {
     pub account: AccountId,
     /// What its owner calls it.
     pub label: String,
+    /// What it is good for.
+    pub scopes: Scopes,
     /// SHA-256 of the key.
     pub hash: [u8; 32],
     /// Now.
     pub created_at: Timestamp,
+    /// When it ends by itself, if it does.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a presented key says about its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyOwner {
+    /// The key's public id.
+    pub key: String,
+    /// Whose it is.
+    pub account: AccountId,
+    /// What the key is good for.
+    pub scopes: Scopes,
+    /// Whether the account is an administrator's.
+    pub is_admin: bool,
+    /// When the key ends by itself, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// Everything durable that identities need. Durable when it returns, as `chat::store` says.
@@ -55,6 +99,11 @@ pub trait KeyStore: Send + Sync + 'static {
     /// Revokes a key. False if there is none of this id; revoking again changes nothing.
     async fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Whose key has this hash, unless it is revoked.
-    async fn key_owner(&self, hash: [u8; 32]) -> Result<Option<AccountId>, StoreError>;
+    /// Whose key has this hash, unless the key is revoked or its owner disabled. Whether it has ended is the caller's to
+    /// judge.
+    async fn key_owner(&self, hash: [u8; 32]) -> Result<Option<KeyOwner>, StoreError>;
+
+    /// Notes that a key was used, unless it is noted for less than a minute ago. Returns at once; what is noted is durable
+    /// soon, and may be lost with the process.
+    fn note_key_use(&self, key: &str, now: Timestamp);
 }

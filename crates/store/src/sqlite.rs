@@ -13,7 +13,6 @@ use chat::store::{
     StoredConversation, StoredTurn, TurnStore,
 };
 use chat::turn::{Dialect, MessageRef};
-use identity::store::{KeyStore, NewKey, StoredKey};
 use jiff::Timestamp;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
@@ -25,6 +24,7 @@ use crate::data_dir::DataDir;
 use writer::{Operation, Writer};
 
 mod assistants;
+mod identity;
 mod open_turn;
 mod read;
 mod rows;
@@ -38,9 +38,10 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
-    (2, "assistants", include_str!("../migrations/0002_assistants.sql")),
+    (2, "identity", include_str!("../migrations/0002_identity.sql")),
+    (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
 ];
 
 /// Why the database can't be opened.
@@ -236,34 +237,6 @@ impl AssistantStore for SqliteStore {
         slug: &str,
     ) -> Result<Option<Assistant>, StoreError> {
         assistants::by_slug(&self.readers, account, slug).await.map_err(|error| store_error(&error))
-    }
-}
-
-#[async_trait]
-impl KeyStore for SqliteStore {
-    async fn ensure_account(
-        &self,
-        id: AccountId,
-        name: &str,
-        now: Timestamp,
-    ) -> Result<AccountId, StoreError> {
-        self.writer.ask(|reply| Operation::EnsureAccount(id, name.to_owned(), now, reply)).await?
-    }
-
-    async fn add_key(&self, key: NewKey) -> Result<(), StoreError> {
-        self.writer.ask(|reply| Operation::AddKey(key, reply)).await?
-    }
-
-    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        read::keys(&self.readers).await.map_err(|error| store_error(&error))
-    }
-
-    async fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.writer.ask(|reply| Operation::RevokeKey(id.to_owned(), now, reply)).await?
-    }
-
-    async fn key_owner(&self, hash: [u8; 32]) -> Result<Option<AccountId>, StoreError> {
-        read::key_owner(&self.readers, hash).await.map_err(|error| store_error(&error))
     }
 }
 

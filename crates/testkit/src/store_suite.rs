@@ -18,7 +18,7 @@ use chat::store::{
 };
 use chat::turn::{Dialect, MessageRef, ModelName, Outcome, Side, TurnEnd, WhenUnread};
 use chat::{Transcript, TurnLog};
-use identity::store::KeyStore;
+use identity::store::{AccountStore, IssuerStore, KeyStore};
 
 use crate::clock::ManualClock;
 
@@ -32,14 +32,20 @@ pub mod paths;
 pub mod quota;
 pub mod repeats;
 
-/// A store to be judged: its two ports, and the one thing that no port sets yet.
+/// A store to be judged: its ports, and the one thing that no port sets yet.
 #[async_trait]
 pub trait StoreUnderTest: Send + Sync + 'static {
     /// The port of the core.
     fn turns(&self) -> &dyn TurnStore;
 
-    /// The port of identity.
+    /// The port of identity: keys.
     fn keys(&self) -> &dyn KeyStore;
+
+    /// The port of identity: people and projects.
+    fn accounts(&self) -> &dyn AccountStore;
+
+    /// The port of identity: the built-in issuer's own.
+    fn issuer(&self) -> &dyn IssuerStore;
 
     /// Sets how many messages the account may send in thirty days; `None`: any number.
     async fn set_message_limit(&self, account: AccountId, limit: Option<u32>);

@@ -54,7 +54,7 @@ const RULES: &[Rule] = &[
         instead: "register it with its OpenAPI description, through `routes!`, so that the tests that walk all routes find it",
     },
     Rule {
-        words: &["Principal::authenticated(", "Principal::anonymous("],
+        words: &["Principal::authenticated(", "Principal::anonymous(", "Principal::signed_in("],
         within: "crates/**/*.rs",
         except: &[
             "crates/identity/src/**",
@@ -77,6 +77,7 @@ const RULES: &[Rule] = &[
 
 /// Where foreign JSON lives, and what only developers read.
 const SERDE_DERIVES: &[&str] = &[
+    "crates/identity/src/**/wire.rs",
     "crates/server/src/**/wire.rs",
     "crates/server/src/**/wire/**",
     "crates/server/src/config*.rs",

@@ -6,7 +6,6 @@ use chat::provider::Role;
 use chat::store::{HistoryMessage, HistoryPage, MessageState, PathMessage, StoredConversation, StoredTurn};
 use chat::turn::{Dialect, MessageRef, ModelName, Outcome, Side, TurnHead};
 use futures::TryStreamExt;
-use identity::store::StoredKey;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteConnection};
 
@@ -321,31 +320,4 @@ async fn children(
     .bind(parent.map(|parent| side_number(parent.side)))
     .fetch_all(db)
     .await
-}
-
-pub(super) async fn keys(pool: &SqlitePool) -> sqlx::Result<Vec<StoredKey>> {
-    let rows = sqlx::query(
-        "SELECT k.id, a.name AS account, k.label, k.created_at, k.revoked_at \
-         FROM api_keys k JOIN accounts a ON a.id = k.account ORDER BY k.seq",
-    )
-    .fetch_all(pool)
-    .await?;
-    let key = |row: SqliteRow| {
-        Ok(StoredKey {
-            id: row.try_get("id")?,
-            account: row.try_get("account")?,
-            label: row.try_get("label")?,
-            created_at: time(row.try_get("created_at")?),
-            revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(time),
-        })
-    };
-    rows.into_iter().map(key).collect()
-}
-
-pub(super) async fn key_owner(pool: &SqlitePool, hash: [u8; 32]) -> sqlx::Result<Option<AccountId>> {
-    let row = sqlx::query("SELECT account FROM api_keys WHERE hash = ? AND revoked_at IS NULL")
-        .bind(hash.as_slice())
-        .fetch_optional(pool)
-        .await?;
-    row.map(|row| account_id(&row, "account")?.ok_or(sqlx::Error::RowNotFound)).transpose()
 }

@@ -6,7 +6,6 @@ use chat::ErrorKind;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::provider::{FinishReason, Usage};
 use chat::turn::{Dialect, Failure, Outcome, Side, TurnEnd};
-use identity::store::NewKey;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -173,41 +172,4 @@ pub(super) async fn close_interrupted(
     .execute(db)
     .await?;
     Ok(closed.rows_affected())
-}
-
-pub(super) async fn ensure_account(
-    db: &mut SqliteConnection,
-    id: AccountId,
-    name: &str,
-    now: Timestamp,
-) -> sqlx::Result<AccountId> {
-    sqlx::query("INSERT INTO accounts (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING")
-        .bind(id.as_bytes().as_slice())
-        .bind(name)
-        .bind(now.as_millisecond())
-        .execute(&mut *db)
-        .await?;
-    let row = sqlx::query("SELECT id FROM accounts WHERE name = ?").bind(name).fetch_one(db).await?;
-    account_id(&row, "id")?.ok_or(sqlx::Error::RowNotFound)
-}
-
-pub(super) async fn add_key(db: &mut SqliteConnection, key: &NewKey) -> sqlx::Result<()> {
-    sqlx::query("INSERT INTO api_keys (id, account, label, hash, created_at) VALUES (?, ?, ?, ?, ?)")
-        .bind(key.id.as_str())
-        .bind(key.account.as_bytes().as_slice())
-        .bind(key.label.as_str())
-        .bind(key.hash.as_slice())
-        .bind(key.created_at.as_millisecond())
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn revoke_key(db: &mut SqliteConnection, id: &str, now: Timestamp) -> sqlx::Result<bool> {
-    let revoked = sqlx::query("UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?")
-        .bind(now.as_millisecond())
-        .bind(id)
-        .execute(db)
-        .await?;
-    Ok(revoked.rows_affected() > 0)
 }

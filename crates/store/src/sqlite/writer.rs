@@ -4,13 +4,12 @@ use std::sync::Mutex;
 
 use chat::Tasks;
 use chat::assistants::Assistant;
-use chat::ids::AccountId;
 use chat::store::{Checkpoint, CloseTurn, OpenError, OpenTurn, Opened, StoreError};
-use identity::store::NewKey;
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
+use super::identity::{self, Change, Changed};
 use super::{assistants, open_turn, rows, store_error, values};
 
 /// At most this many operations share a commit.
@@ -26,10 +25,8 @@ pub(super) enum Operation {
     Checkpoint(Vec<Checkpoint>, Reply<Stored<()>>),
     Close(Box<CloseTurn>, Reply<Stored<()>>),
     CloseInterrupted(String, Timestamp, Reply<Stored<u64>>),
-    EnsureAccount(AccountId, String, Timestamp, Reply<Stored<AccountId>>),
+    Identity(Box<Change>, Reply<Stored<Changed>>),
     EnsureAssistant(Box<Assistant>, Reply<Stored<()>>),
-    AddKey(NewKey, Reply<Stored<()>>),
-    RevokeKey(String, Timestamp, Reply<Stored<bool>>),
 }
 
 /// What an operation came to: known within the transaction, told after its commit.
@@ -37,8 +34,7 @@ enum Outcome {
     Opened(Result<Opened, OpenError>),
     Done,
     Count(u64),
-    Account(AccountId),
-    Changed(bool),
+    Changed(Changed),
 }
 
 pub(super) struct Writer {
@@ -61,6 +57,14 @@ impl Writer {
         queue.send(operation(reply)).await.map_err(|_| closed())?;
         drop(queue);
         answer.await.map_err(|_| closed())
+    }
+
+    /// Hands over what may be lost, and waits for nothing.
+    pub(super) fn hint<T>(&self, operation: impl FnOnce(Reply<T>) -> Operation) {
+        let (reply, _) = oneshot::channel();
+        if let Some(queue) = self.lock().as_ref() {
+            let _a_full_queue_has_more_important_things = queue.try_send(operation(reply));
+        }
     }
 
     pub(super) fn close(&self) {
@@ -143,18 +147,11 @@ async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Resul
             Operation::CloseInterrupted(owner, now, _) => {
                 Outcome::Count(rows::close_interrupted(db, owner, *now).await?)
             }
-            Operation::EnsureAccount(id, name, now, _) => {
-                Outcome::Account(rows::ensure_account(db, *id, name, *now).await?)
-            }
             Operation::EnsureAssistant(assistant, _) => {
                 assistants::ensure(db, assistant).await?;
                 Outcome::Done
             }
-            Operation::AddKey(key, _) => {
-                rows::add_key(db, key).await?;
-                Outcome::Done
-            }
-            Operation::RevokeKey(id, now, _) => Outcome::Changed(rows::revoke_key(db, id, *now).await?),
+            Operation::Identity(change, _) => Outcome::Changed(identity::apply(db, change).await?),
         });
     }
     // Both leave a turn alone that has ended, so their order does not matter to a turn that has both.
@@ -169,10 +166,9 @@ fn tell(operation: Operation, outcome: Outcome) {
     match (operation, outcome) {
         (Operation::Open(_, reply), Outcome::Opened(opened)) => drop(reply.send(opened)),
         (Operation::Checkpoint(_, reply) | Operation::Close(_, reply), _) => drop(reply.send(Ok(()))),
-        (Operation::EnsureAssistant(_, reply) | Operation::AddKey(_, reply), _) => drop(reply.send(Ok(()))),
+        (Operation::EnsureAssistant(_, reply), _) => drop(reply.send(Ok(()))),
         (Operation::CloseInterrupted(_, _, reply), Outcome::Count(count)) => drop(reply.send(Ok(count))),
-        (Operation::EnsureAccount(_, _, _, reply), Outcome::Account(id)) => drop(reply.send(Ok(id))),
-        (Operation::RevokeKey(_, _, reply), Outcome::Changed(changed)) => drop(reply.send(Ok(changed))),
+        (Operation::Identity(_, reply), Outcome::Changed(changed)) => drop(reply.send(Ok(changed))),
         (operation, _) => {
             tell_failure(operation, StoreError::Failed("an outcome of another kind".to_owned()))
         }
@@ -184,19 +180,18 @@ fn tell_failure(operation: Operation, error: StoreError) {
         Operation::Open(_, reply) => drop(reply.send(Err(OpenError::Store(error)))),
         Operation::Checkpoint(_, reply)
         | Operation::Close(_, reply)
-        | Operation::EnsureAssistant(_, reply)
-        | Operation::AddKey(_, reply) => {
-            drop(reply.send(Err(error)));
-        }
+        | Operation::EnsureAssistant(_, reply) => drop(reply.send(Err(error))),
         Operation::CloseInterrupted(_, _, reply) => drop(reply.send(Err(error))),
-        Operation::EnsureAccount(_, _, _, reply) => drop(reply.send(Err(error))),
-        Operation::RevokeKey(_, _, reply) => drop(reply.send(Err(error))),
+        Operation::Identity(_, reply) => drop(reply.send(Err(error))),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ::identity::store::NewKey;
+    use chat::Scopes;
     use chat::clock::Clock as _;
+    use chat::ids::AccountId;
     use testkit::ManualClock;
 
     use super::*;
@@ -217,12 +212,21 @@ mod tests {
         let writer = Writer::start(connection, &tasks);
         let now = clock.now();
         let account = AccountId::new(&clock);
-        let ensure = |reply| Operation::EnsureAccount(account, "ada".to_owned(), now, reply);
-        writer.ask(ensure).await.unwrap().unwrap();
+        let change = async |change: Change| {
+            writer.ask(|reply| Operation::Identity(Box::new(change), reply)).await.unwrap()
+        };
+        change(Change::EnsureAccount(account, "ada".to_owned(), now)).await.unwrap();
         let add = async |number: u8, label: String| {
-            let key =
-                NewKey { id: format!("key_{number}"), account, label, hash: [number; 32], created_at: now };
-            writer.ask(|reply| Operation::AddKey(key, reply)).await.unwrap()
+            let key = NewKey {
+                id: format!("key_{number}"),
+                account,
+                label,
+                scopes: Scopes::EVERYDAY,
+                hash: [number; 32],
+                created_at: now,
+                expires_at: None,
+            };
+            change(Change::AddKey(key)).await
         };
         add(1, "small".to_owned()).await.unwrap();
 
@@ -230,7 +234,7 @@ mod tests {
         assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
 
         add(3, "small".to_owned()).await.unwrap();
-        let revoked = writer.ask(|reply| Operation::RevokeKey("key_1".to_owned(), now, reply)).await.unwrap();
-        assert!(revoked.unwrap());
+        let revoked = change(Change::RevokeKey("key_1".to_owned(), now)).await;
+        assert!(matches!(revoked, Ok(Changed::Found(true))), "{revoked:?}");
     }
 }

@@ -8,7 +8,7 @@ use chat::clock::Clock as _;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::store::{NewMessage, OpenTurn, Place, TurnStore};
 use chat::turn::{Dialect, ModelName};
-use identity::store::KeyStore;
+use identity::store::{AccountStore, IssuerStore, KeyStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use store::{DataDir, OpenStoreError, SqliteStore};
@@ -99,6 +99,14 @@ impl StoreUnderTest for FreshStore {
     }
 
     fn keys(&self) -> &dyn KeyStore {
+        &self.store
+    }
+
+    fn accounts(&self) -> &dyn AccountStore {
+        &self.store
+    }
+
+    fn issuer(&self) -> &dyn IssuerStore {
         &self.store
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use chat::Scopes;
 use chat::clock::Clock as _;
 use chat::ids::AccountId;
 use chat::store::{OpenError, OpenTurn, Opened, StoreError, TurnStore};
@@ -20,8 +21,10 @@ async fn an_operation_that_fails_does_not_take_others_with_it() {
         id: format!("key_{number}"),
         account,
         label: "laptop".to_owned(),
+        scopes: Scopes::EVERYDAY,
         hash: [number; 32],
         created_at: place.clock.now(),
+        expires_at: None,
     };
     let nobody = AccountId::new(&place.clock);
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use chat::Scopes;
 use chat::clock::Clock as _;
 use chat::ids::AccountId;
-use identity::store::{NewKey, StoredKey};
+use identity::store::{KeyOwner, NewKey, StoredKey};
 
 use super::StoreUnderTest;
 use crate::clock::ManualClock;
@@ -19,14 +20,20 @@ async fn add(store: &dyn StoreUnderTest, clock: &ManualClock, account: AccountId
         id: format!("key_{number}"),
         account,
         label: format!("label {number}"),
+        scopes: Scopes::EVERYDAY,
         hash: [number; 32],
         created_at: clock.now(),
+        expires_at: None,
     };
     store.keys().add_key(key).await.expect("the key is stored");
 }
 
-async fn owner(store: &dyn StoreUnderTest, number: u8) -> Option<AccountId> {
+async fn key_owner(store: &dyn StoreUnderTest, number: u8) -> Option<KeyOwner> {
     store.keys().key_owner([number; 32]).await.expect("keys can be read")
+}
+
+async fn owner(store: &dyn StoreUnderTest, number: u8) -> Option<AccountId> {
+    key_owner(store, number).await.map(|owner| owner.account)
 }
 
 /// Asking for an account a second time gives the first.
@@ -65,7 +72,10 @@ pub async fn keys_are_listed_oldest_first(store: &dyn StoreUnderTest) {
         id: format!("key_{number}"),
         account: account.to_owned(),
         label: format!("label {number}"),
+        scopes: Scopes::EVERYDAY,
         created_at,
+        expires_at: None,
+        last_used_at: None,
         revoked_at,
     };
     let expected = [key(2, "bob", first, Some(clock.now())), key(1, "ada", clock.now(), None)];

@@ -1,0 +1,125 @@
+//! Token exchange: Keycloak's standard one, and the two older forms that the vendor's SDK uses.
+
+use super::answer::{GrantError, Refusal, TokenResponse};
+use super::form::{Form, Scopes};
+use super::{Shared, account_of, mint};
+use crate::store::{Profile, StoredClient};
+use crate::tokens::TokenError;
+use crate::tokens::claims::Kind;
+use crate::tokens::wire::Claims;
+
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+pub(super) async fn exchange(
+    shared: &Shared,
+    form: &Form<'_>,
+    client: &StoredClient,
+) -> Result<TokenResponse, GrantError> {
+    let profile = match (form.get("requested_subject"), form.get("subject_issuer")) {
+        (Some(subject), _) => requested_subject(shared, form, client, subject).await?,
+        (None, Some(issuer)) => foreign_subject(shared, form, client, issuer).await?,
+        (None, None) => own_subject(shared, form, client).await?,
+    };
+    let unsupported = |kind: &&str| *kind != ACCESS_TOKEN;
+    if form.get("requested_token_type").as_ref().is_some_and(unsupported) {
+        return Err(Refusal::new(400, "invalid_request", "requested_token_type unsupported").into());
+    }
+    form.scopes()?;
+    let response = mint::lone(shared, &profile, client, Scopes::default()).await?;
+    Ok(TokenResponse { issued_token_type: Some(ACCESS_TOKEN), ..response })
+}
+
+/// A token of ours, which the client has or is meant to have, for one of its own.
+async fn own_subject(shared: &Shared, form: &Form<'_>, client: &StoredClient) -> Result<Profile, GrantError> {
+    if client.secret_hash.is_none() || !client.rights.token_exchange {
+        let description = "Standard token exchange is not enabled for the requested client";
+        return Err(Refusal::new(400, "invalid_request", description).into());
+    }
+    let token = subject_token(form)?;
+    let wrong_kind = |kind: &&str| *kind != ACCESS_TOKEN;
+    if form.get("subject_token_type").as_ref().is_some_and(wrong_kind) {
+        let description = "Parameter 'subject_token' supports access tokens only";
+        return Err(Refusal::new(400, "invalid_request", description).into());
+    }
+    let claims = shared.tokens.own_claims(token, Kind::Bearer).map_err(|_| invalid_token())?;
+    let profile = live_profile(shared, &claims).await?;
+    check_reach(&claims, client)?;
+    Ok(profile)
+}
+
+/// A service account's way to somebody else, by id or name. An administrator is only an administrator's to become.
+/// Whoever may not, and whoever is not there, are answered alike.
+async fn requested_subject(
+    shared: &Shared,
+    form: &Form<'_>,
+    client: &StoredClient,
+    subject: &str,
+) -> Result<Profile, GrantError> {
+    let Some(service) = client.account.filter(|_| client.rights.may_impersonate) else {
+        return Err(not_allowed().into());
+    };
+    if let Some(token) = form.get("subject_token") {
+        let claims = shared.tokens.own_claims(token, Kind::Bearer).map_err(|_| invalid_token())?;
+        live_profile(shared, &claims).await?;
+        check_reach(&claims, client)?;
+    }
+    let service = shared.accounts.profile(service).await?;
+    let service = service.filter(|profile| profile.disabled_at.is_none()).ok_or_else(not_allowed)?;
+    let target = match account_of(subject) {
+        Some(account) => shared.accounts.profile(account).await?,
+        None => shared.accounts.profile_by_username(subject).await?,
+    };
+    let may_become =
+        |target: &Profile| target.disabled_at.is_none() && (!target.roles.admin || service.roles.admin);
+    Ok(target.filter(may_become).ok_or_else(not_allowed)?)
+}
+
+/// A token of a configured issuer for one of ours.
+async fn foreign_subject(
+    shared: &Shared,
+    form: &Form<'_>,
+    client: &StoredClient,
+    issuer: &str,
+) -> Result<Profile, GrantError> {
+    if !client.rights.token_exchange {
+        return Err(not_allowed().into());
+    }
+    let token = subject_token(form)?;
+    let unknown = || Refusal::new(400, "invalid_issuer", "Invalid subject_issuer parameter");
+    match shared.tokens.foreign_account(issuer, token).await.ok_or_else(unknown)? {
+        Ok(profile) => Ok(profile),
+        Err(TokenError::Store(error)) => Err(error.into()),
+        Err(_) => Err(invalid_token().into()),
+    }
+}
+
+fn subject_token<'form>(form: &Form<'form>) -> Result<&'form str, Refusal> {
+    let missing = || Refusal::new(400, "invalid_request", "Parameter 'subject_token' not provided");
+    form.get("subject_token").ok_or_else(missing)
+}
+
+async fn live_profile(shared: &Shared, claims: &Claims) -> Result<Profile, GrantError> {
+    match shared.tokens.own_profile(claims).await {
+        Ok(profile) => Ok(profile),
+        Err(TokenError::Store(error)) => Err(error.into()),
+        Err(_) => Err(invalid_token().into()),
+    }
+}
+
+/// The token was issued to the client, or is meant for it.
+fn check_reach(claims: &Claims, client: &StoredClient) -> Result<(), Refusal> {
+    let is_its_own = claims.azp.as_deref() == Some(&client.id);
+    let is_meant_for_it = claims.aud.as_ref().is_some_and(|audience| audience.names().contains(&client.id));
+    if is_its_own || is_meant_for_it {
+        return Ok(());
+    }
+    Err(Refusal::new(403, "access_denied", "Client is not within the token audience"))
+}
+
+fn invalid_token() -> Refusal {
+    Refusal::new(400, "invalid_request", "Invalid token")
+}
+
+fn not_allowed() -> Refusal {
+    Refusal::new(403, "access_denied", "Client not allowed to exchange")
+}
