@@ -112,11 +112,15 @@ impl Answer<'_> {
     /// Waits for more, and hands over the times in the tokens that came whole. False at the end of a whole stream.
     pub(crate) async fn next(&mut self, mut on_token: impl FnMut(u64)) -> anyhow::Result<bool> {
         let Connection { input, body, .. } = &mut *self.connection;
-        if input.is_empty() || !self.framing.take_off(input, body)? {
+        let before = body.len();
+        let mut ended = self.framing.take_off(input, body)?;
+        // What came along with the head, or with the last tokens, is not waited for.
+        if !ended && body.len() == before {
             self.connection.read().await?;
+            let Connection { input, body, .. } = &mut *self.connection;
+            ended = self.framing.take_off(input, body)?;
         }
-        let Connection { input, body, .. } = &mut *self.connection;
-        let ended = self.framing.take_off(input, body)?;
+        let body = &mut self.connection.body;
         let mut seen = 0;
         while let Some(at) = memmem::find(&body[seen..], CONTENT) {
             let from = seen + at + CONTENT.len();

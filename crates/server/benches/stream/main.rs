@@ -32,6 +32,9 @@ struct Args {
     /// Tiny counts: shows that everything works, and measures nothing.
     #[arg(long)]
     smoke: bool,
+    /// Only so many streams of 50 tokens in one write, on each server: something for a profiler to look at.
+    #[arg(long)]
+    bursts: Option<u32>,
     /// Serve over a store that keeps nothing, by this configuration, until killed.
     #[arg(long, hide = true)]
     serve_without_store: Option<PathBuf>,
@@ -71,7 +74,7 @@ fn main() -> anyhow::Result<()> {
     let plan = if args.smoke { smoke() } else { full() };
     target::pin_load()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(LocalSet::new().run_until(run(&plan)))
+    runtime.block_on(LocalSet::new().run_until(run(&plan, args.bursts)))
 }
 
 fn full() -> Plan {
@@ -113,7 +116,7 @@ fn serve_without_store(file: PathBuf) -> anyhow::Result<()> {
     })
 }
 
-async fn run(plan: &Plan) -> anyhow::Result<()> {
+async fn run(plan: &Plan, only_bursts: Option<u32>) -> anyhow::Result<()> {
     let mut work = JoinSet::new();
     let (upstream, mut cuts) = upstream::start(&mut work).await?;
     // Beside the build, where the data directory would be: a temporary directory may be in memory.
@@ -125,6 +128,13 @@ async fn run(plan: &Plan) -> anyhow::Result<()> {
     match Target::nginx(&dir.path().join("nginx"), upstream)? {
         Some(nginx) => servers.insert(0, nginx),
         None => eprintln!("nginx is not installed, so its column is left out"),
+    }
+    if let Some(streams) = only_bursts {
+        for server in &servers {
+            note(server, "bursts");
+            eprintln!("{:?} of CPU a stream", measure::burst(server, streams).await?);
+        }
+        return Ok(());
     }
     let direct = Target::direct(upstream);
     let mut baseline = Results::begin(&direct).await?;
@@ -211,5 +221,9 @@ fn fresh(dir: &Path, name: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn note(target: &Target, what: &str) {
-    eprintln!("{}: {what}", target.name);
+    eprintln!(
+        "{}{}: {what}",
+        target.name,
+        target.process_id().map(|id| format!(" ({id})")).unwrap_or_default()
+    );
 }

@@ -100,11 +100,16 @@ impl Target {
         Ok(target)
     }
 
+    /// The server's process.
+    pub(crate) fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
     /// The time that all its threads were on the core, and its resident memory. Nothing for the upstream itself, which
     /// is part of this process.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let Some(process) = &self.process else { return Ok(Usage { cpu: Duration::ZERO, resident: 0 }) };
-        let proc = PathBuf::from(format!("/proc/{}", process.id()));
+        let Some(process) = self.process_id() else { return Ok(Usage { cpu: Duration::ZERO, resident: 0 }) };
+        let proc = PathBuf::from(format!("/proc/{process}"));
         let mut nanoseconds = 0;
         for thread in fs::read_dir(proc.join("task"))? {
             let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
