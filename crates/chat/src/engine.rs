@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::{ConversationId, TurnId, public_id};
 use crate::models::{Answering, ModelCatalog};
 use crate::placement::place;
-use crate::principal::Principal;
+use crate::principal::{Principal, Scope};
 use crate::provider::{PromptMessage, Role};
 use crate::registry::Registry;
 use crate::store::{
@@ -124,6 +124,7 @@ impl Chat {
     /// Opens a turn and runs it in a task of its own. Once this returns, the question is stored. A repeated request
     /// gives the stream of the turn that it started the first time, from its first event.
     pub async fn ask(&self, principal: &Principal, request: TurnRequest) -> Result<TurnStream, Error> {
+        check_scope(principal)?;
         let _shutdown_waits = self.inner.tasks.hold();
         if self.is_closing() {
             let soon = ErrorKind::Unavailable { retry_after: Duration::from_secs(5) };
@@ -148,6 +149,7 @@ impl Chat {
 
     /// The log of a turn that runs, or of one that ended a while ago, from the store.
     pub async fn log(&self, principal: &Principal, name: &str) -> Result<Arc<TurnLog>, Error> {
+        check_scope(principal)?;
         let found = async {
             loop {
                 let changed = self.inner.running.changed();
@@ -184,6 +186,7 @@ impl Chat {
 
     /// Stops a turn at whatever phase it is, and waits for its record; idempotent.
     pub async fn cancel(&self, principal: &Principal, name: &str) -> Result<Cancelled, Error> {
+        check_scope(principal)?;
         let account = principal.account();
         if let Some(log) = self.inner.running.find(account, name) {
             log.stop(StopReason::Requested);
@@ -211,6 +214,7 @@ impl Chat {
         dialect: Dialect,
         name: &str,
     ) -> Result<StoredConversation, Error> {
+        check_scope(principal)?;
         let found = self.inner.store.conversation(principal.account(), dialect, name).await?;
         found.ok_or_else(|| Error::not_found("session"))
     }
@@ -223,6 +227,7 @@ impl Chat {
         before: Option<&str>,
         limit: usize,
     ) -> Result<HistoryPage, Error> {
+        check_scope(principal)?;
         let page = self.inner.store.history(principal.account(), conversation, before, limit).await?;
         page.ok_or_else(|| {
             Error::invalid("before", "before is not a message of this session's selected path")
@@ -364,6 +369,14 @@ impl Inner {
         let question = PromptMessage { role: Role::User, content: content.clone() };
         Ok(said.chain([question]).collect())
     }
+}
+
+/// Credentials can be made for less than chat.
+fn check_scope(principal: &Principal) -> Result<(), Error> {
+    if principal.may(Scope::Chat) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Forbidden, "these credentials are not good for chat"))
 }
 
 fn new_message(id: Option<&str>, content: &str) -> NewMessage {

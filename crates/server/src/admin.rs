@@ -29,7 +29,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     (status = 200, description = "The keys", body = [wire::Key]),
 ))]
 async fn list_keys(State(app): State<App>, _: Administrator) -> Result<Response, CodmirError> {
-    let keys = app.keys.list().await.map_err(keys_error)?;
+    let keys = app.identity.keys.list().await.map_err(keys_error)?;
     Ok(axum::Json(keys.into_iter().map(wire::Key::from).collect::<Vec<_>>()).into_response())
 }
 
@@ -44,7 +44,7 @@ async fn create_key(
 ) -> Result<Response, CodmirError> {
     check_text("account", &new.account)?;
     check_text("label", &new.label)?;
-    let issued = app.keys.create(&new.account, &new.label).await.map_err(keys_error)?;
+    let issued = app.identity.keys.create(&new.account, &new.label).await.map_err(keys_error)?;
     let body = wire::IssuedKey {
         id: issued.id,
         key: issued.secret.expose_secret().to_owned(),
@@ -63,7 +63,7 @@ async fn revoke_key(
     _: Administrator,
     PathId(id, _): PathId,
 ) -> Result<Response, CodmirError> {
-    if app.keys.revoke(&id).await.map_err(keys_error)? {
+    if app.identity.keys.revoke(&id).await.map_err(keys_error)? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     Err(Error::not_found("key").into())
@@ -121,7 +121,7 @@ impl Drop for AdminFile {
 }
 
 /// An address that can be connected to: "all interfaces" is reached through loopback.
-fn reachable(mut address: SocketAddr) -> String {
+pub(crate) fn reachable(mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         let loopback: std::net::IpAddr = if address.is_ipv4() {
             std::net::Ipv4Addr::LOCALHOST.into()

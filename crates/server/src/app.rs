@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chat::Chat;
 use chat::assistants::Assistants;
-use identity::Keys;
+use identity::Identity;
 
 use crate::auth::AdminToken;
 use crate::config::AuthConfig;
@@ -20,9 +20,11 @@ pub(crate) struct App {
 pub(crate) struct Parts {
     pub(crate) chat: Chat,
     pub(crate) assistants: Assistants,
-    pub(crate) keys: Keys,
+    pub(crate) identity: Identity,
     pub(crate) auth: AuthConfig,
     pub(crate) admin_token: AdminToken,
+    /// Where the server is reached, if it is configured: scheme, host and port.
+    pub(crate) public_url: Option<String>,
     /// The addresses that are listened on, with the ports that port 0 became.
     pub(crate) listening: Vec<SocketAddr>,
     pub(crate) allowed_hosts: Vec<String>,

@@ -1,12 +1,14 @@
 //! The extractors that turn credentials into a `Principal`. A handler without one of them can't call the core.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use chat::{Error, ErrorKind, Principal};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Uri};
+use identity::{KeysError, SignInError, TokenError};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -41,7 +43,7 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, CodmirError> {
         match bearer(&parts.headers)? {
             Some(key) => Ok(Self(principal(app, &key).await?)),
-            None if anonymous_allowed(app, &parts.headers) => Ok(Self(app.keys.anonymous())),
+            None if anonymous_allowed(app, &parts.headers) => Ok(Self(app.identity.keys.anonymous())),
             None => Err(unauthorized("an API key is needed: Authorization: Bearer <key>").into()),
         }
     }
@@ -53,9 +55,10 @@ impl FromRequestParts<App> for Administrator {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, CodmirError> {
         match bearer(&parts.headers)? {
             Some(key) if app.admin_token.matches(&key) => Ok(Self),
-            Some(key) => {
-                app.keys.authenticate(&key).await.map_err(key_error)?;
-                Err(Error::new(ErrorKind::Forbidden, "this key may not administer the server").into())
+            Some(key) if principal(app, &key).await?.is_admin() => Ok(Self),
+            Some(_) => {
+                Err(Error::new(ErrorKind::Forbidden, "these credentials may not administer the server")
+                    .into())
             }
             None => Err(unauthorized("administration needs the token in the data directory").into()),
         }
@@ -63,11 +66,17 @@ impl FromRequestParts<App> for Administrator {
 }
 
 /// Whose credentials these are.
-async fn principal(app: &App, key: &SecretString) -> Result<Principal, Error> {
-    if app.admin_token.matches(key) {
-        return Ok(app.keys.command_line());
+async fn principal(app: &App, credential: &SecretString) -> Result<Principal, Error> {
+    if app.admin_token.matches(credential) {
+        return Ok(app.identity.keys.command_line());
     }
-    app.keys.authenticate(key).await.map_err(key_error)
+    app.identity.authenticate(credential).await.map_err(|error| sign_in_error(&error))
+}
+
+/// As [`SignedIn`], for handlers that have a form of their own for every refusal.
+pub(crate) async fn bearer_principal(app: &App, headers: &HeaderMap) -> Result<Principal, Error> {
+    let credential = bearer(headers)?.ok_or_else(|| unauthorized("credentials are needed"))?;
+    principal(app, &credential).await
 }
 
 /// The secret by which commands on this machine administer the running server; made anew at each start.
@@ -96,10 +105,16 @@ fn unauthorized(message: &str) -> Error {
     Error::new(ErrorKind::Unauthorized, message)
 }
 
-fn key_error(error: identity::KeysError) -> Error {
+fn sign_in_error(error: &SignInError) -> Error {
     match error {
-        identity::KeysError::Store(error) => error.into(),
-        identity::KeysError::Unknown | identity::KeysError::Name(_) => unauthorized(&error.to_string()),
+        SignInError::Key(KeysError::Store(error)) | SignInError::Token(TokenError::Store(error)) => {
+            error.clone().into()
+        }
+        SignInError::Token(TokenError::Unavailable) => {
+            Error::new(ErrorKind::Unavailable { retry_after: Duration::from_secs(5) }, error.to_string())
+        }
+        SignInError::Token(TokenError::RoleRequired) => Error::new(ErrorKind::Forbidden, error.to_string()),
+        SignInError::Key(_) | SignInError::Token(_) => unauthorized(&error.to_string()),
     }
 }
 

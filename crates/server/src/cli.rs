@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use identity::FirstStart;
+use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogConfig, LogFormat, Overrides};
@@ -123,6 +125,9 @@ fn print_banner(server: &Server) {
         println!("  http://{address}");
     }
     println!("{}\n", server.answers());
+    if let Some(first) = server.first_start() {
+        print_first_start(first);
+    }
     let Some(address) = server.addresses().first() else { return };
     println!("Try it:\n");
     println!("  curl -N http://{address}/api/chat/stream \\");
@@ -130,6 +135,16 @@ fn print_banner(server: &Server) {
     println!(
         "    -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}'\n"
     );
+}
+
+/// Shown once: nobody can read them again.
+fn print_first_start(first: &FirstStart) {
+    println!("This is the first start. Keep what follows, it is not shown again:\n");
+    println!("  user      {}", first.username);
+    if let Some(password) = &first.password {
+        println!("  password  {}", password.expose_secret());
+    }
+    println!("  API key   {}\n", first.key.secret.expose_secret());
 }
 
 /// SIGTERM and Ctrl-C.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use identity::tokens::{IssuerSettings, KeysAt, TokenAlgorithm};
 use providers::settings::ProviderSettings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ const DEFAULT_FILE: &str = "latimer.toml";
 const PREFIX: &str = "LATIMER_";
 /// Not a setting: the key that `latimer ask` sends to another server, without the prefix.
 const CLIENT_KEY: &str = "API_KEY";
+/// Not a setting either: the password of the user that the first start makes.
+const ADMIN_PASSWORD: &str = "ADMIN_PASSWORD";
 
 /// Everything that can be set, with its default.
 #[derive(Debug, Clone, Deserialize)]
@@ -51,6 +54,9 @@ pub struct ServerConfig {
     pub listen: Vec<SocketAddr>,
     /// Host names that requests may be addressed to, besides loopback names and the addresses listened on.
     pub allowed_hosts: Vec<String>,
+    /// Where clients reach the server, such as `https://chat.example.com`: the built-in issuer names itself by it. By
+    /// default the first address listened on.
+    pub public_url: Option<String>,
     /// Connections at once; further ones wait to be accepted.
     pub max_connections: usize,
     /// How long a request's head may take, and how long a connection may idle between requests.
@@ -73,6 +79,56 @@ pub struct AuthConfig {
     pub anonymous: Anonymous,
     /// Origins of web pages that may call without a key, besides the server's own and loopback.
     pub anonymous_origins: Vec<String>,
+    /// Issuers whose tokens are taken besides the built-in one's, such as a realm of the company's Keycloak.
+    pub issuers: Vec<TrustedIssuer>,
+}
+
+/// An issuer whose tokens are taken.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedIssuer {
+    /// As its tokens name it: `https://keycloak.example.com/realms/codemie-prod`.
+    pub issuer: String,
+    /// What the claim `aud` must have; by default `latimer`.
+    pub audience: Option<String>,
+    /// Where its keys are; by default where its discovery document says.
+    pub jwks_uri: Option<String>,
+    /// How its tokens may be signed; by default RS, PS and ES.
+    pub algorithms: Option<Vec<String>>,
+    /// Also takes a token that was issued to a client called as the audience.
+    #[serde(default)]
+    pub accept_azp: bool,
+    /// Refuses whoever has none of the roles `admin` and `developer`.
+    #[serde(default)]
+    pub require_role: bool,
+}
+
+impl AuthConfig {
+    /// The issuers as identity takes them.
+    pub(crate) fn trusted_issuers(&self) -> Result<Vec<IssuerSettings>, ConfigError> {
+        self.issuers.iter().map(TrustedIssuer::settings).collect()
+    }
+}
+
+impl TrustedIssuer {
+    fn settings(&self) -> Result<IssuerSettings, ConfigError> {
+        let mut settings = IssuerSettings::new(self.issuer.as_str());
+        if let Some(audience) = &self.audience {
+            settings.audience.clone_from(audience);
+        }
+        if let Some(url) = &self.jwks_uri {
+            settings.keys = KeysAt::Url(url.clone());
+        }
+        if let Some(names) = &self.algorithms {
+            let known = |name: &String| {
+                TokenAlgorithm::from_name(name).ok_or_else(|| ConfigError::Algorithm(name.clone()))
+            };
+            settings.algorithms = names.iter().map(known).collect::<Result<_, _>>()?;
+        }
+        settings.accept_azp = self.accept_azp;
+        settings.require_role = self.require_role;
+        Ok(settings)
+    }
 }
 
 /// Whether requests without a key are answered.
@@ -155,6 +211,7 @@ impl Default for ServerConfig {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
             allowed_hosts: Vec::new(),
+            public_url: None,
             max_connections: 16_384,
             header_timeout_ms: 20_000,
             body_timeout_ms: 60_000,
@@ -167,7 +224,7 @@ impl Default for ServerConfig {
 
 impl Default for AuthConfig {
     fn default() -> Self {
-        Self { anonymous: Anonymous::Loopback, anonymous_origins: Vec::new() }
+        Self { anonymous: Anonymous::Loopback, anonymous_origins: Vec::new(), issuers: Vec::new() }
     }
 }
 
@@ -234,6 +291,11 @@ pub enum ConfigError {
     /// A wrong value or an unknown name; the text says where it came from.
     #[error("{0}")]
     Invalid(String),
+    /// A way to sign that is not taken.
+    #[error(
+        "auth.issuers: {0:?} is no algorithm that tokens may be signed by; take RS256, PS256, ES256 or their kin"
+    )]
+    Algorithm(String),
     /// `provider/model` expected.
     #[error("{setting}: {value:?} is not provider/model of a configured provider")]
     ModelName {
@@ -254,7 +316,7 @@ impl Config {
             None if Path::new(DEFAULT_FILE).is_file() => figment.merge(Toml::file_exact(DEFAULT_FILE)),
             None => figment,
         };
-        figment = figment.merge(Env::prefixed(PREFIX).ignore(&[CLIENT_KEY]).split("__"));
+        figment = figment.merge(Env::prefixed(PREFIX).ignore(&[CLIENT_KEY, ADMIN_PASSWORD]).split("__"));
         for setting in &overrides.set {
             let (path, value) = setting.split_once('=').ok_or_else(|| ConfigError::Set(setting.clone()))?;
             let value: figment::value::Value = value.parse().expect("every text is a value");
@@ -305,4 +367,9 @@ pub(crate) fn vendor_key(variable: &str) -> Option<SecretString> {
 /// An API key for `latimer ask` from the environment.
 pub(crate) fn client_key() -> Option<SecretString> {
     vendor_key(&format!("{PREFIX}{CLIENT_KEY}"))
+}
+
+/// The password for the user that the first start makes; a random one if there is none.
+pub(crate) fn admin_password() -> Option<SecretString> {
+    vendor_key(&format!("{PREFIX}{ADMIN_PASSWORD}"))
 }

@@ -15,6 +15,7 @@ mod openapi;
 mod request_id;
 mod router;
 mod serve;
+mod sign_in;
 mod sse;
 
 pub use serve::{Server, StartError, Stores};

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::dialects::{codemie, codmir};
 use crate::edge::Edge;
-use crate::{admin, health, openapi};
+use crate::{admin, health, openapi, sign_in};
 
 /// What a connection talks to. A trailing slash is the same route, which must be decided before routing.
 pub(crate) type Service = Edge<NormalizePath<Router>>;
@@ -20,6 +20,7 @@ pub(crate) fn service(app: App) -> Service {
     let (routes, mut description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
         .merge(codmir::router())
         .merge(codemie::router())
+        .merge(sign_in::router())
         .merge(admin::router())
         .merge(health::router())
         .split_for_parts();
@@ -36,13 +37,21 @@ pub(crate) fn service(app: App) -> Service {
 
 /// Each prefix has its own way to say that there is nothing.
 async fn unknown_route(uri: Uri) -> Response {
-    if is_codemie(&uri) { codemie::unknown_route() } else { codmir::unknown_route() }
+    match uri.path() {
+        path if is_below(path, codemie::PREFIX) => codemie::unknown_route(),
+        path if is_below(path, sign_in::PREFIX) => sign_in::unknown_route(),
+        _ => codmir::unknown_route(),
+    }
 }
 
 async fn wrong_method(uri: Uri) -> Response {
-    if is_codemie(&uri) { codemie::wrong_method() } else { codmir::wrong_method() }
+    match uri.path() {
+        path if is_below(path, codemie::PREFIX) => codemie::wrong_method(),
+        path if is_below(path, sign_in::PREFIX) => sign_in::wrong_method(),
+        _ => codmir::wrong_method(),
+    }
 }
 
-fn is_codemie(uri: &Uri) -> bool {
-    uri.path().strip_prefix(codemie::PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

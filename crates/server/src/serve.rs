@@ -9,22 +9,25 @@ use chat::assistants::{AssistantStore, Assistants};
 use chat::clock::{Clock, SystemClock};
 use chat::store::TurnStore;
 use chat::{Chat, Tasks};
-use identity::Keys;
-use identity::store::KeyStore;
+use identity::store::{AccountStore, IssuerStore, KeyStore};
+use identity::tokens::HttpKeySets;
+use identity::{FirstStart, Identity, IssuerConfig};
 use store::{DataDir, SqliteStore};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::AdminFile;
+use crate::admin::{self, AdminFile};
 use crate::app::{App, Parts};
 use crate::auth::AdminToken;
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::listen::{self, Connections};
 use crate::router;
 
 mod models;
 
+/// A key set is small; an issuer that takes longer is out.
+const KEY_SET_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long connections may take at least to end once the turns have; then they are cut.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
@@ -37,9 +40,18 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] store::OpenStoreError),
-    /// The accounts.
+    /// The accounts, where a command opens them itself.
     #[error(transparent)]
     Keys(#[from] identity::KeysError),
+    /// The accounts and the built-in issuer.
+    #[error(transparent)]
+    Identity(#[from] identity::Fault),
+    /// The first user.
+    #[error(transparent)]
+    FirstUser(#[from] identity::DirectoryError),
+    /// The client that fetches key sets.
+    #[error("key sets of issuers can't be fetched")]
+    KeySets(#[source] identity::tokens::FetchError),
     /// The turns.
     #[error(transparent)]
     Chat(#[from] chat::Error),
@@ -73,6 +85,10 @@ pub struct Stores {
     pub turns: Arc<dyn TurnStore>,
     /// Accounts and keys.
     pub keys: Arc<dyn KeyStore>,
+    /// People, services and projects.
+    pub accounts: Arc<dyn AccountStore>,
+    /// What the built-in issuer keeps.
+    pub issuer: Arc<dyn IssuerStore>,
     /// Assistants.
     pub assistants: Arc<dyn AssistantStore>,
 }
@@ -87,6 +103,7 @@ pub struct Server {
     grace: Duration,
     addresses: Vec<SocketAddr>,
     answers: String,
+    first_start: Option<FirstStart>,
     _admin_file: AdminFile,
 }
 
@@ -99,7 +116,13 @@ impl Server {
     /// Starts, and returns once it accepts connections.
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let store = open_store(&config.data_dir, clock.as_ref()).await?;
-        let stores = Stores { turns: store.clone(), keys: store.clone(), assistants: store.clone() };
+        let stores = Stores {
+            turns: store.clone(),
+            keys: store.clone(),
+            accounts: store.clone(),
+            issuer: store.clone(),
+            assistants: store.clone(),
+        };
         let server = Self::start_over(config, clock, stores).await?;
         Ok(Self { store: Some(store), ..server })
     }
@@ -110,24 +133,40 @@ impl Server {
         clock: Arc<dyn Clock>,
         stores: Stores,
     ) -> Result<Self, StartError> {
-        let Stores { turns, keys, assistants } = stores;
-        let keys = Keys::new(keys, clock.clone()).await?;
+        let Stores { turns, keys, accounts, issuer, assistants } = stores;
         let assistants = Assistants::new(assistants, clock.as_ref()).await?;
         let models = models::catalog(&config)?;
-        let chat = Chat::start(turns, models.catalog, clock, config.turn.settings(), Tasks::new()).await?;
+        let turn_tasks = Tasks::new();
+        let chat =
+            Chat::start(turns, models.catalog, clock.clone(), config.turn.settings(), turn_tasks.clone())
+                .await?;
         let mut listeners = Vec::with_capacity(config.server.listen.len());
         for address in &config.server.listen {
             let failed = |source| StartError::Listen { address: *address, source };
             listeners.push(listen::bind(*address).map_err(failed)?);
         }
         let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let public_url = config.server.public_url.clone();
+        let parts = identity::Parts {
+            keys,
+            accounts,
+            issuer,
+            clock,
+            tasks: turn_tasks,
+            config: IssuerConfig::new(public_url.clone().unwrap_or_else(|| reached_at(&addresses))),
+            issuers: config.auth.trusted_issuers()?,
+            source: Arc::new(HttpKeySets::new(KEY_SET_TIMEOUT).map_err(StartError::KeySets)?),
+        };
+        let identity = Identity::start(parts).await?;
+        let first_start = identity.first_start(config::admin_password()).await?;
         let admin_token = AdminToken::new();
         let admin_file =
             AdminFile::write(&config.data_dir, &addresses, &admin_token).map_err(StartError::AdminFile)?;
         let app = App::new(Parts {
             chat: chat.clone(),
             assistants,
-            keys,
+            identity,
+            public_url,
             auth: config.auth,
             admin_token,
             listening: addresses.clone(),
@@ -154,6 +193,7 @@ impl Server {
             grace,
             addresses,
             answers: models.reason,
+            first_start,
             _admin_file: admin_file,
         })
     }
@@ -166,6 +206,11 @@ impl Server {
     /// Which model answers, and why: one sentence for the operator.
     pub fn answers(&self) -> &str {
         &self.answers
+    }
+
+    /// What the first start has made: shown once.
+    pub fn first_start(&self) -> Option<&FirstStart> {
+        self.first_start.as_ref()
     }
 
     /// Turns and streams that are at work: none, when nobody asks anything.
@@ -195,6 +240,11 @@ impl Server {
         }
         turns_ended && connections_ended
     }
+}
+
+/// Where the built-in issuer says that it is, unless it is configured.
+fn reached_at(addresses: &[SocketAddr]) -> String {
+    addresses.first().map(|address| admin::reachable(*address)).unwrap_or_default()
 }
 
 /// Opens the store of a data directory, whose lock it takes.

@@ -1,14 +1,12 @@
 //! A store that keeps nothing: for measuring what the engine costs without one.
 
 use async_trait::async_trait;
-use chat::assistants::{Assistant, AssistantStore};
 use chat::ids::{AccountId, ConversationId};
 use chat::store::{
     Checkpoint, CloseTurn, HistoryPage, NewTurn, OpenError, OpenTurn, Opened, PathMessage, StoreError,
     StoredConversation, StoredTurn, TurnStore,
 };
 use chat::turn::{Dialect, MessageRef, TurnHead};
-use identity::store::{KeyStore, NewKey, StoredKey};
 use jiff::Timestamp;
 
 /// Opens every turn in a new conversation, forgets what it is told and finds nothing. It breaks the promise of
@@ -76,43 +74,5 @@ impl TurnStore for NoStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
-    }
-}
-
-#[async_trait]
-impl AssistantStore for NoStore {
-    async fn ensure_assistant(&self, _: Assistant) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn assistant(&self, _: AccountId, _: &str) -> Result<Option<Assistant>, StoreError> {
-        Ok(None)
-    }
-
-    async fn assistant_by_slug(&self, _: AccountId, _: &str) -> Result<Option<Assistant>, StoreError> {
-        Ok(None)
-    }
-}
-
-#[async_trait]
-impl KeyStore for NoStore {
-    async fn ensure_account(&self, id: AccountId, _: &str, _: Timestamp) -> Result<AccountId, StoreError> {
-        Ok(id)
-    }
-
-    async fn add_key(&self, _: NewKey) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn revoke_key(&self, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn key_owner(&self, _: [u8; 32]) -> Result<Option<AccountId>, StoreError> {
-        Ok(None)
     }
 }

@@ -11,6 +11,7 @@ use chat::clock::SystemClock;
 use clap::Parser;
 use server::config::{Config, Overrides};
 use server::{Server, Stores};
+use store::{DataDir, SqliteStore};
 use tempfile::TempDir;
 use testkit::no_store::NoStore;
 use tokio::sync::mpsc;
@@ -109,8 +110,15 @@ fn serve_without_store(file: PathBuf) -> anyhow::Result<()> {
     let threads = config.server.worker_threads.context("the number of threads is configured")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     runtime.block_on(async {
-        let stores =
-            Stores { turns: Arc::new(NoStore), keys: Arc::new(NoStore), assistants: Arc::new(NoStore) };
+        // Who is calling is kept all the same; what is left out is what a turn writes.
+        let kept = Arc::new(SqliteStore::open(DataDir::lock(&config.data_dir)?, &SystemClock).await?);
+        let stores = Stores {
+            turns: Arc::new(NoStore),
+            keys: kept.clone(),
+            accounts: kept.clone(),
+            issuer: kept.clone(),
+            assistants: kept,
+        };
         let _serving = Server::start_over(config, Arc::new(SystemClock), stores).await?;
         std::future::pending().await
     })

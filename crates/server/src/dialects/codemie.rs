@@ -29,6 +29,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(assistants::get_by_slug))
         .routes(routes!(info::llm_models))
         .routes(routes!(info::health))
+        .routes(routes!(crate::sign_in::user))
 }
 
 /// Any path below the prefix that is nobody's.

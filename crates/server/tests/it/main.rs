@@ -14,4 +14,5 @@ mod ownership;
 mod program;
 mod seed;
 mod shutdown;
+mod sign_in;
 mod streams;

@@ -24,8 +24,11 @@ enum Named {
     /// Those that come with the server are everybody's; no account has one of its own yet.
     Assistant,
     Workflow,
+    /// There is one for all.
+    Realm,
+    Email,
 }
-use Named::{Assistant, Key, Message, Project, Session, Turn, Workflow};
+use Named::{Assistant, Email, Key, Message, Project, Realm, Session, Turn, Workflow};
 
 /// Every route, and where ids stand in it: `{id}` in the path, `?id` in the query, others in the body.
 const CASES: &[(&str, &[(&str, Named)])] = &[
@@ -47,6 +50,12 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("GET /code-assistant-api/v1/assistants/slug/{slug}", &[("{slug}", Assistant)]),
     ("GET /code-assistant-api/v1/llm_models", &[]),
     ("GET /code-assistant-api/v1/healthcheck", &[]),
+    ("GET /code-assistant-api/v1/user", &[]),
+    ("POST /code-assistant-api/v1/local-auth/login", &[]),
+    ("GET /auth/realms/{realm}/.well-known/openid-configuration", &[("{realm}", Realm)]),
+    ("GET /auth/realms/{realm}/protocol/openid-connect/certs", &[("{realm}", Realm)]),
+    ("POST /auth/realms/{realm}/protocol/openid-connect/token", &[("{realm}", Realm)]),
+    ("GET /auth/admin/realms/{realm}/users", &[("{realm}", Realm), ("?email", Email)]),
     ("GET /api/admin/keys", &[]),
     ("POST /api/admin/keys", &[]),
     ("DELETE /api/admin/keys/{keyId}", &[("{keyId}", Key)]),
@@ -122,6 +131,8 @@ impl Owner {
             Project => vec!["my-project".to_owned()],
             Assistant => vec!["assistant-of-the-owner".to_owned()],
             Workflow => vec!["execution-of-the-owner".to_owned()],
+            Realm => vec!["realm-of-the-owner".to_owned()],
+            Email => vec!["admin@example.com".to_owned()],
         }
     }
 
@@ -179,6 +190,7 @@ impl Probe<'_> {
             ("{turnId}", OWN_TURN),
             ("{assistantId}", DEFAULT_ASSISTANT),
             ("{slug}", "assistant"),
+            ("{realm}", "codemie-prod"),
         ];
         for (own, id) in own {
             url = url.replace(own, id);

@@ -44,6 +44,17 @@ impl CodeMieError {
         Self::new(StatusCode::NOT_IMPLEMENTED, format!("{what} is not supported by this server"))
     }
 
+    /// The local sign-in refuses.
+    pub(crate) fn wrong_password() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "Invalid email or password")
+    }
+
+    /// The local sign-in was tried too often.
+    pub(crate) fn too_many_attempts(retry_after: std::time::Duration) -> Self {
+        let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many attempts. Please try again later.");
+        Self { retry_after: Some(retry_after), ..refused }
+    }
+
     /// No assistant of this id, or none that the caller may see.
     pub(super) fn assistant_not_found(id: &str) -> Self {
         Self {
