@@ -5,3 +5,5 @@
 mod grants;
 mod house;
 mod keys;
+mod refusals;
+mod tokens;

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use chat::ids::AccountId;
 use chat::store::StoreError;
 use identity::store::{
-    AccountStore, Added, ForeignSignIn, IssuerStore, KeyOwner, KeyStore, Login, Member, Membership, NewKey,
-    NewSignIn, NewSigningKey, NewUser, Profile, ServiceClient, StoredClient, StoredKey, StoredProject,
-    StoredSignIn, StoredSigningKey, UserChange,
+    AccountStore, Added, AppliedClaims, ForeignSignIn, IssuerStore, KeyOwner, KeyStore, Login, Member,
+    Membership, NewKey, NewSignIn, NewSigningKey, NewUser, Profile, ServiceClient, StoredClient, StoredKey,
+    StoredProject, StoredSignIn, StoredSigningKey, UserChange,
 };
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -229,7 +229,7 @@ impl AccountStore for SqliteStore {
         &self,
         issuer: &str,
         subject: &str,
-    ) -> Result<Option<(Profile, Option<[u8; 32]>)>, StoreError> {
+    ) -> Result<Option<(Profile, Option<AppliedClaims>)>, StoreError> {
         read(accounts::foreign(&self.readers, issuer, subject).await)
     }
 
