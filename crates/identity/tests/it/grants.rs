@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat::SignIn;
 use identity::issuer::LoginError;
-use identity::store::ServiceClient;
+use identity::store::{ServiceClient, UserChange};
 use identity::tokens::IssuerSettings;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -144,6 +144,12 @@ async fn exchanges() {
     let id = ada.to_string();
     assert_eq!(exchange(&[service, ("requested_subject", &id)]).await, ada);
     assert_eq!(exchange(&[("requested_subject", "Ada")]).await, ada);
+    let may_look_up = async |token: &str| {
+        let principal = house.identity.authenticate(&token.into()).await.unwrap();
+        house.identity.issuer.may_look_up_users(&principal).await.unwrap()
+    };
+    assert!(may_look_up(service.1).await);
+    assert!(!may_look_up(own.expose_secret()).await);
 
     let foreign = issuer.sign(&issuer.claims(&house.clock, "bob"));
     let bob = house.identity.authenticate(&foreign).await.unwrap().account();
@@ -267,4 +273,32 @@ async fn secrets_show_themselves_to_no_log() {
     for secret in [&first.key.secret, &client.secret, &answer.access_token, &answer.refresh_token.unwrap()] {
         assert!(!shown.contains(secret.expose_secret()), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_locks_nobody_out() {
+    let house = House::new().await;
+    let ada = house.user("ada").await;
+    house.clock.advance(Duration::from_secs(60 * 60));
+    house.identity.directory.set_password(ada, &PASSWORD.into()).await.unwrap();
+    house.clock.set_back(Duration::from_secs(60 * 60));
+    let answer = house.sign_in("ada", PASSWORD).await.unwrap();
+    assert_eq!(house.identity.authenticate(&answer.access_token).await.unwrap().account(), ada);
+}
+
+#[tokio::test]
+async fn a_recalled_token_is_refused() {
+    let house = House::new().await;
+    let ada = house.user("ada").await;
+    let set = async |disabled| {
+        let change = UserChange { disabled: Some(disabled), ..UserChange::default() };
+        house.identity.directory.change_user(ada, change).await.unwrap();
+    };
+    let token = house.sign_in("ada", PASSWORD).await.unwrap().access_token;
+    house.clock.advance(Duration::from_secs(1));
+    set(true).await;
+    set(false).await;
+    assert!(house.identity.authenticate(&token).await.is_err(), "it was out when the account was shut out");
+    let token = house.sign_in("ada", PASSWORD).await.unwrap().access_token;
+    house.identity.authenticate(&token).await.unwrap();
 }
