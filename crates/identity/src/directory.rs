@@ -12,7 +12,7 @@ use chat::store::StoreError;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::fault::Fault;
-use crate::issuer::secret_hash;
+use crate::issuer::{SERVICE_PREFIX, secret_hash};
 use crate::passwords::Passwords;
 use crate::store::{
     AccountStore, Added, IssuerStore, Kind, Member, Membership, NewUser, Profile, Roles, ServiceClient,
@@ -27,7 +27,6 @@ const MAX_PASSWORD: usize = 1024;
 const SECRET_LENGTH: usize = 43;
 /// The account of the anonymous caller and of the command line, which nobody signs in to.
 const LOCAL_ACCOUNT: &str = "local";
-const SERVICE_PREFIX: &str = "service-account-";
 
 /// Why it could not be done.
 #[derive(Debug, Clone, thiserror::Error)]

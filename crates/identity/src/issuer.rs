@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::Params;
+use chat::Principal;
 use chat::clock::Clock;
 use chat::ids::AccountId;
 use jiff::SignedDuration;
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::passwords::Passwords;
-use crate::store::{AccountStore, IssuerStore, Profile};
+use crate::store::{AccountStore, IssuerStore, Kind, Profile};
 use crate::throttle::Throttle;
 use crate::tokens::Tokens;
 
@@ -31,11 +32,13 @@ mod wire;
 
 pub use answer::{GrantError, LocalLogin, LoginError, Refusal, TokenResponse};
 pub(crate) use client::secret_hash;
-use form::Form;
+use form::{Form, TokenScopes};
 pub(crate) use ring::Ring;
 
 /// The client of the vendor's SDK, made at the first start.
 pub const PUBLIC_CLIENT: &str = "codemie-sdk";
+/// What the name of a service account begins with; the client's id follows.
+pub(crate) const SERVICE_PREFIX: &str = "service-account-";
 /// The name that `local-auth/login` signs in by; no client of the token endpoint.
 const LOCAL_LOGIN: &str = "local-auth";
 
@@ -157,9 +160,12 @@ impl Issuer {
         }
         let lifetime = self.shared.config.sign_in_lifetime;
         let sign_in = mint::open_sign_in(&self.shared, &profile, LOCAL_LOGIN).await?;
-        let scope = form::Scopes::default();
-        let access =
-            mint::Access { profile: &profile, client: LOCAL_LOGIN, sign_in: Some(&sign_in), scope: &scope };
+        let access = mint::Access {
+            profile: &profile,
+            client: LOCAL_LOGIN,
+            sign_in: Some(&sign_in),
+            scopes: TokenScopes::default(),
+        };
         let access_token = mint::access_token(&self.shared, &access, lifetime).await?;
         Ok(LocalLogin { access_token, expires_in: lifetime, profile })
     }
@@ -167,6 +173,20 @@ impl Issuer {
     /// The one who has this very e-mail address, in any case; substrings are nobody's.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<Profile>, Fault> {
         Ok(self.shared.accounts.profile_by_email(email).await?)
+    }
+
+    /// Whether the caller may look users up: administrators, and services that may become others.
+    pub async fn may_look_up_users(&self, principal: &Principal) -> Result<bool, Fault> {
+        if principal.is_admin() {
+            return Ok(true);
+        }
+        let profile = self.shared.accounts.profile(principal.account()).await?;
+        let name = profile.filter(|profile| profile.kind == Kind::Service).map(|profile| profile.username);
+        let Some(id) = name.as_deref().and_then(|name| name.strip_prefix(SERVICE_PREFIX)) else {
+            return Ok(false);
+        };
+        let client = self.shared.store.client(id).await?;
+        Ok(client.is_some_and(|client| client.rights.may_impersonate && client.disabled_at.is_none()))
     }
 
     /// Ends the sign-in of a refresh token, if it is one of this client's; what it gave out ends within a minute.

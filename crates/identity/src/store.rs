@@ -15,8 +15,8 @@ mod accounts;
 mod issuer;
 
 pub use accounts::{
-    AccountStore, Added, ForeignSignIn, Kind, Login, Member, Membership, NewUser, Profile, Roles,
-    StoredProject, UserChange,
+    AccountStore, Added, AppliedClaims, ForeignSignIn, Kind, Login, Member, Membership, NewUser, Profile,
+    Roles, StoredProject, UserChange,
 };
 pub use issuer::{
     IssuerStore, NewSignIn, NewSigningKey, ServiceClient, StoredClient, StoredSignIn, StoredSigningKey,

@@ -255,13 +255,17 @@ impl Tokens {
         self.apply(sign_in).await
     }
 
-    /// Writes what the claims say, if they say anything new.
+    /// Writes what the claims say, if they say anything new. A token from before the last one says nothing new.
     async fn apply(&self, sign_in: crate::store::ForeignSignIn) -> Result<Profile, TokenError> {
         let accounts = &self.shared.accounts;
         let (issuer, subject) = (sign_in.issuer.clone(), sign_in.subject.clone());
         let known = accounts.foreign(&issuer, &subject).await?;
         let profile = match known {
-            Some((profile, hash)) if hash == Some(sign_in.claims_hash) => profile,
+            Some((profile, Some(applied)))
+                if applied.hash == sign_in.claims.hash || applied.issued_at > sign_in.claims.issued_at =>
+            {
+                profile
+            }
             Some(_) | None => {
                 accounts.sign_in_foreign(sign_in).await?;
                 accounts.foreign(&issuer, &subject).await?.ok_or(TokenError::Revoked)?.0

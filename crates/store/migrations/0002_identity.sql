@@ -28,8 +28,9 @@ CREATE TABLE profiles (
     -- Tokens that were issued before count no more.
     tokens_from     INTEGER NOT NULL,
     disabled_at     INTEGER,
-    -- SHA-256 of the claims that were applied last.
-    claims_hash     BLOB
+    -- SHA-256 of the claims that were applied last, and when their token was issued.
+    claims_hash     BLOB,
+    claims_at       INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX profiles_by_identity ON profiles (issuer, subject) WHERE issuer IS NOT NULL;

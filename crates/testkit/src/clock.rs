@@ -21,9 +21,17 @@ impl ManualClock {
 
     /// Moves it on, by whole milliseconds.
     pub fn advance(&self, by: Duration) {
-        let by = i64::try_from(by.as_millis()).expect("a test stays within the calendar");
-        self.milliseconds.fetch_add(by, Ordering::Relaxed);
+        self.milliseconds.fetch_add(milliseconds(by), Ordering::Relaxed);
     }
+
+    /// Sets it back, by whole milliseconds.
+    pub fn set_back(&self, by: Duration) {
+        self.milliseconds.fetch_sub(milliseconds(by), Ordering::Relaxed);
+    }
+}
+
+fn milliseconds(by: Duration) -> i64 {
+    i64::try_from(by.as_millis()).expect("a test stays within the calendar")
 }
 
 impl Default for ManualClock {

@@ -1,6 +1,7 @@
 //! Parts for the tests of the other crates: what stands in for the outside world, and what judges implementations.
 
 mod clock;
+pub mod issuer;
 pub mod no_store;
 pub mod provider;
 pub mod store_suite;

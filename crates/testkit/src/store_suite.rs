@@ -26,9 +26,12 @@ pub mod concurrency;
 pub mod ends;
 pub mod history;
 pub mod isolation;
+pub mod issuer;
 pub mod keys;
 pub mod opening;
 pub mod paths;
+pub mod people;
+pub mod projects;
 pub mod quota;
 pub mod repeats;
 
@@ -67,8 +70,11 @@ macro_rules! store_suite {
                 the_newest_turn_selects_the_path;
             isolation: accounts_see_nothing_of_each_other, accounts_may_use_the_same_names,
                 a_parent_of_another_account_is_unknown, a_parent_of_another_conversation_is_unknown;
-            keys: a_key_finds_its_owner_until_it_is_revoked, an_account_is_made_once, keys_are_listed_oldest_first,
-                revoking_twice_keeps_the_first_time;
+            issuer: a_client_is_changed_by_itself, a_deleted_client_is_gone_with_its_account, a_sign_in_ends,
+                clients_are_read_back, signing_keys_take_turns;
+            keys: a_key_finds_its_owner_until_it_is_revoked, a_key_keeps_its_scopes_and_its_end,
+                an_account_is_made_once, keys_are_listed_oldest_first, revoking_twice_keeps_the_first_time,
+                uses_are_noted_to_the_minute;
             opening: a_first_message_opens_a_conversation, a_message_follows_a_named_message,
                 a_message_follows_a_place, a_message_follows_the_tip, a_message_at_the_root_is_a_branch,
                 a_question_is_answered_anew, a_question_sent_again_is_answered_anew,
@@ -77,6 +83,12 @@ macro_rules! store_suite {
             paths: a_budget_keeps_the_newest, a_failed_turn_with_text_is_heard, a_failed_turn_without_text_is_silent,
                 a_path_goes_through_its_own_answers, a_question_answered_anew_is_heard, a_running_turn_is_silent,
                 a_stopped_turn_without_text_keeps_its_question, a_question_answered_anew_by_a_running_turn_is_silent;
+            people: a_change_leaves_the_rest, a_deleted_name_is_free_and_inherits_nothing,
+                a_foreign_account_follows_its_claims, a_login_is_found_by_name_or_address,
+                a_new_password_ends_sign_ins, a_person_is_read_back, an_account_of_keys_becomes_a_persons,
+                claims_do_not_enable_an_account, names_and_addresses_are_unique;
+            projects: a_personal_project_is_its_owners, a_project_is_made_once,
+                claims_and_administrators_are_apart, members_come_and_go;
             quota: a_limit_is_kept, a_message_given_back_is_free, a_repeat_costs_nothing,
                 a_second_end_gives_nothing_back, an_unknown_account_is_no_question_of_quota, messages_leave_the_window;
             repeats: a_key_counts_for_a_day, a_key_counts_for_its_account, a_key_counts_for_its_route,
@@ -291,9 +303,12 @@ mod tests {
             include_str!("store_suite/ends.rs"),
             include_str!("store_suite/history.rs"),
             include_str!("store_suite/isolation.rs"),
+            include_str!("store_suite/issuer.rs"),
             include_str!("store_suite/keys.rs"),
             include_str!("store_suite/opening.rs"),
             include_str!("store_suite/paths.rs"),
+            include_str!("store_suite/people.rs"),
+            include_str!("store_suite/projects.rs"),
             include_str!("store_suite/quota.rs"),
             include_str!("store_suite/repeats.rs"),
         ];

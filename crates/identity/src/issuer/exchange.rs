@@ -1,7 +1,7 @@
 //! Token exchange: Keycloak's standard one, and the two older forms that the vendor's SDK uses.
 
 use super::answer::{GrantError, Refusal, TokenResponse};
-use super::form::{Form, Scopes};
+use super::form::{Form, TokenScopes};
 use super::{Shared, account_of, mint};
 use crate::store::{Profile, StoredClient};
 use crate::tokens::TokenError;
@@ -25,7 +25,7 @@ pub(super) async fn exchange(
         return Err(Refusal::new(400, "invalid_request", "requested_token_type unsupported").into());
     }
     form.scopes()?;
-    let response = mint::lone(shared, &profile, client, Scopes::default()).await?;
+    let response = mint::lone(shared, &profile, client, TokenScopes::default()).await?;
     Ok(TokenResponse { issued_token_type: Some(ACCESS_TOKEN), ..response })
 }
 

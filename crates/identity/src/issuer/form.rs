@@ -2,7 +2,7 @@
 
 use super::answer::Refusal;
 
-/// Scopes that a client may ask for; all but `openid` are given anyway.
+/// TokenScopes that a client may ask for; all but `openid` are given anyway.
 const KNOWN_SCOPES: [&str; 8] =
     ["openid", "profile", "email", "codemie", "roles", "basic", "acr", "web-origins"];
 /// Those that Keycloak names in its answer.
@@ -33,10 +33,10 @@ impl<'form> Form<'form> {
     }
 
     /// What is asked for by `scope`.
-    pub(super) fn scopes(&self) -> Result<Scopes, Refusal> {
+    pub(super) fn scopes(&self) -> Result<TokenScopes, Refusal> {
         let asked = self.get("scope").unwrap_or_default();
         if asked.split_ascii_whitespace().all(|scope| KNOWN_SCOPES.contains(&scope)) {
-            return Ok(Scopes { openid: asked.split_ascii_whitespace().any(|scope| scope == "openid") });
+            return Ok(TokenScopes { openid: asked.split_ascii_whitespace().any(|scope| scope == "openid") });
         }
         Err(Refusal::new(400, "invalid_scope", format!("Invalid scopes: {asked}")))
     }
@@ -44,12 +44,12 @@ impl<'form> Form<'form> {
 
 /// The scopes of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Scopes {
+pub(super) struct TokenScopes {
     /// It comes with an ID token.
     pub(super) openid: bool,
 }
 
-impl Scopes {
+impl TokenScopes {
     /// Of a token that was given out before.
     pub(super) fn of(scope: &str) -> Self {
         Self { openid: scope.split_ascii_whitespace().any(|scope| scope == "openid") }

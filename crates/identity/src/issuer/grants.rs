@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::answer::{GrantError, LoginError, Refusal, TokenResponse};
-use super::form::{Form, Scopes};
+use super::form::{Form, TokenScopes};
 use super::{Shared, client, exchange, mint};
 use crate::fault::Fault;
 use crate::store::{Profile, StoredClient};
@@ -144,10 +144,13 @@ async fn refresh(
     if claims.azp.as_deref() != Some(&client.id) {
         return Err(refused("Invalid refresh token. Token client and authorized client don't match").into());
     }
-    let given = Scopes::of(claims.scope.as_deref().unwrap_or_default());
+    let given = TokenScopes::of(claims.scope.as_deref().unwrap_or_default());
     let asked = form.scopes()?;
-    let scopes =
-        if form.get("scope").is_some() { Scopes { openid: given.openid && asked.openid } } else { given };
+    let scopes = if form.get("scope").is_some() {
+        TokenScopes { openid: given.openid && asked.openid }
+    } else {
+        given
+    };
     let id = claims.sid.clone().unwrap_or_default();
     let inactive = || refused("Session not active");
     let sign_in = shared.store.sign_in(&id, shared.clock.now()).await?.ok_or_else(inactive)?;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::answer::{GrantError, TokenResponse};
-use super::form::Scopes;
+use super::form::TokenScopes;
 use super::{Shared, subject_of, wire};
 use crate::fault::Fault;
 use crate::store::{Kind, NewSignIn, Profile, StoredClient};
@@ -25,7 +25,7 @@ pub(super) struct Access<'token> {
     pub(super) profile: &'token Profile,
     pub(super) client: &'token str,
     pub(super) sign_in: Option<&'token SignIn>,
-    pub(super) scope: &'token Scopes,
+    pub(super) scopes: TokenScopes,
 }
 
 pub(super) async fn open_sign_in(shared: &Shared, profile: &Profile, client: &str) -> Result<SignIn, Fault> {
@@ -48,19 +48,19 @@ pub(super) async fn refreshable(
     profile: &Profile,
     client: &StoredClient,
     sign_in: &SignIn,
-    scope: Scopes,
+    scopes: TokenScopes,
 ) -> Result<TokenResponse, GrantError> {
     let now = shared.clock.now();
     let left = sign_in.expires_at.duration_since(now);
     let left = Duration::try_from(left).unwrap_or_default();
     let access_lifetime = shared.config.access_lifetime.min(left);
     let refresh_lifetime = shared.config.refresh_lifetime.min(left);
-    let access = Access { profile, client: &client.id, sign_in: Some(sign_in), scope: &scope };
+    let access = Access { profile, client: &client.id, sign_in: Some(sign_in), scopes };
     let refresh = wire::RefreshClaims {
         common: common(shared, &access, refresh_lifetime, TokenKind::Refresh.name(), &shared.issuer),
-        scope: &scope.names(),
+        scope: &scopes.names(),
     };
-    let id_token = if scope.openid { Some(id_token(shared, &access, access_lifetime)?) } else { None };
+    let id_token = if scopes.openid { Some(id_token(shared, &access, access_lifetime)?) } else { None };
     Ok(TokenResponse {
         access_token: access_token(shared, &access, access_lifetime).await?,
         expires_in: access_lifetime.as_secs(),
@@ -68,7 +68,7 @@ pub(super) async fn refreshable(
         refresh_token: Some(shared.ring.sign(&refresh)?),
         id_token,
         session_state: Some(sign_in.id.clone()),
-        scope: scope.names(),
+        scope: scopes.names(),
         issued_token_type: None,
     })
 }
@@ -78,11 +78,11 @@ pub(super) async fn lone(
     shared: &Shared,
     profile: &Profile,
     client: &StoredClient,
-    scope: Scopes,
+    scopes: TokenScopes,
 ) -> Result<TokenResponse, GrantError> {
     let lifetime = shared.config.access_lifetime;
-    let access = Access { profile, client: &client.id, sign_in: None, scope: &scope };
-    let id_token = if scope.openid { Some(id_token(shared, &access, lifetime)?) } else { None };
+    let access = Access { profile, client: &client.id, sign_in: None, scopes };
+    let id_token = if scopes.openid { Some(id_token(shared, &access, lifetime)?) } else { None };
     Ok(TokenResponse {
         access_token: access_token(shared, &access, lifetime).await?,
         expires_in: lifetime.as_secs(),
@@ -90,7 +90,7 @@ pub(super) async fn lone(
         refresh_token: None,
         id_token,
         session_state: None,
-        scope: scope.names(),
+        scope: scopes.names(),
         issued_token_type: None,
     })
 }
@@ -106,7 +106,7 @@ pub(super) async fn access_token(
     let roles = [(profile.roles.admin, "admin"), (profile.roles.developer, "developer")];
     let claims = wire::AccessClaims {
         common: common(shared, access, lifetime, TokenKind::Bearer.name(), AUDIENCE),
-        scope: &access.scope.names(),
+        scope: &access.scopes.names(),
         person: person(profile),
         realm_access: wire::RealmAccess {
             roles: roles.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect(),
@@ -151,7 +151,8 @@ fn common<'token>(
     let now = shared.clock.now();
     wire::Common {
         exp: after(now, lifetime).as_second(),
-        iat: now.as_second(),
+        // A clock that was set back must not make tokens that are recalled already.
+        iat: now.max(access.profile.tokens_from).as_second(),
         jti: random_base62(22),
         iss: &shared.issuer,
         aud: audience,

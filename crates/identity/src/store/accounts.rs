@@ -143,10 +143,19 @@ pub struct ForeignSignIn {
     pub knowledge_bases: Vec<String>,
     /// Its projects by name, and whether it administers them: they replace what earlier claims said.
     pub projects: Vec<(String, bool)>,
-    /// SHA-256 of all that.
-    pub claims_hash: [u8; 32],
+    /// SHA-256 of all that, and when the token that says it was issued.
+    pub claims: AppliedClaims,
     /// Now.
     pub now: Timestamp,
+}
+
+/// Which claims were applied last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppliedClaims {
+    /// SHA-256 of what they say.
+    pub hash: [u8; 32],
+    /// When their token was issued.
+    pub issued_at: Timestamp,
 }
 
 /// A project with members.
@@ -227,12 +236,12 @@ pub trait AccountStore: Send + Sync + 'static {
     /// stays, out of reach. False if there is no such profile.
     async fn delete_user(&self, account: AccountId, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// The account that an issuer vouches for, and the hash of the claims that were applied last.
+    /// The account that an issuer vouches for, and which claims were applied last.
     async fn foreign(
         &self,
         issuer: &str,
         subject: &str,
-    ) -> Result<Option<(Profile, Option<[u8; 32]>)>, StoreError>;
+    ) -> Result<Option<(Profile, Option<AppliedClaims>)>, StoreError>;
 
     /// Makes or updates the account that an issuer vouches for, its personal project and its memberships.
     async fn sign_in_foreign(&self, sign_in: ForeignSignIn) -> Result<AccountId, StoreError>;

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::TokenError;
 use super::settings::{AUDIENCE, IssuerSettings};
 use super::wire::{Claims, Names};
-use crate::store::{ForeignSignIn, Roles};
+use crate::store::{AppliedClaims, ForeignSignIn, Roles};
 
 /// As OpenID Connect bounds it.
 const MAX_SUBJECT: usize = 255;
@@ -139,11 +139,17 @@ pub(super) fn sign_in(
         knowledge_bases: list(claims.knowledge_bases.as_ref()),
         // Without a role there is the personal project alone.
         projects: if has_none { Vec::new() } else { projects(claims) },
-        claims_hash: [0; 32],
+        claims: AppliedClaims { hash: [0; 32], issued_at: issued_at(claims, now) },
         now,
     };
-    sign_in.claims_hash = hash(&sign_in);
+    sign_in.claims.hash = hash(&sign_in);
     Ok(sign_in)
+}
+
+/// Now, for a token that does not say; never later, or it would be the last word for ever.
+fn issued_at(claims: &Claims, now: Timestamp) -> Timestamp {
+    let said = claims.iat.and_then(|at| Timestamp::from_second(at as i64).ok());
+    said.map_or(now, |at| at.min(now))
 }
 
 fn projects(claims: &Claims) -> Vec<(String, bool)> {
@@ -176,7 +182,7 @@ fn hash(sign_in: &ForeignSignIn) -> [u8; 32] {
         roles,
         knowledge_bases,
         projects,
-        claims_hash: _,
+        claims: _,
         now: _,
     } = sign_in;
     let mut hash = Sha256::new();

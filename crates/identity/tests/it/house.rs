@@ -93,6 +93,11 @@ impl House {
         refusal(self.ask(form).await)
     }
 
+    pub(crate) async fn refresh(&self, token: &SecretString) -> Result<TokenResponse, GrantError> {
+        let token = ("refresh_token", token.expose_secret());
+        self.ask(&[("grant_type", "refresh_token"), ("client_id", "codemie-sdk"), token]).await
+    }
+
     /// Signs in by the SDK's client.
     pub(crate) async fn sign_in(&self, username: &str, password: &str) -> Result<TokenResponse, GrantError> {
         self.ask(&sign_in_form(username, password)).await

@@ -4,4 +4,7 @@
 
 mod grants;
 mod house;
+mod http;
 mod keys;
+mod refusals;
+mod tokens;

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use chat::ids::AccountId;
 use chat::store::StoreError;
 use identity::store::{
-    AccountStore, Added, ForeignSignIn, IssuerStore, KeyOwner, KeyStore, Login, Member, Membership, NewKey,
-    NewSignIn, NewSigningKey, NewUser, Profile, ServiceClient, StoredClient, StoredKey, StoredProject,
-    StoredSignIn, StoredSigningKey, UserChange,
+    AccountStore, Added, AppliedClaims, ForeignSignIn, IssuerStore, KeyOwner, KeyStore, Login, Member,
+    Membership, NewKey, NewSignIn, NewSigningKey, NewUser, Profile, ServiceClient, StoredClient, StoredKey,
+    StoredProject, StoredSignIn, StoredSigningKey, UserChange,
 };
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -27,7 +27,7 @@ pub(super) enum Change {
     RevokeKey(String, Timestamp),
     NoteKeyUse(String, Timestamp),
     AddUser(NewUser),
-    ChangeUser(AccountId, UserChange, Timestamp),
+    UpdateUser(AccountId, UserChange, Timestamp),
     SetPassword(AccountId, SecretString, Timestamp),
     DeleteUser(AccountId, Timestamp),
     SignInForeign(ForeignSignIn),
@@ -70,7 +70,7 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> sqlx::R
             Changed::Done
         }
         Change::AddUser(user) => Changed::Added(accounts::add_user(db, user).await?),
-        Change::ChangeUser(account, change, now) => {
+        Change::UpdateUser(account, change, now) => {
             Changed::Added(accounts::change_user(db, *account, change, *now).await?)
         }
         Change::SetPassword(account, password, now) => {
@@ -209,7 +209,7 @@ impl AccountStore for SqliteStore {
         change: UserChange,
         now: Timestamp,
     ) -> Result<Added, StoreError> {
-        self.change(Change::ChangeUser(account, change, now)).await?.added()
+        self.change(Change::UpdateUser(account, change, now)).await?.added()
     }
 
     async fn set_password(
@@ -229,7 +229,7 @@ impl AccountStore for SqliteStore {
         &self,
         issuer: &str,
         subject: &str,
-    ) -> Result<Option<(Profile, Option<[u8; 32]>)>, StoreError> {
+    ) -> Result<Option<(Profile, Option<AppliedClaims>)>, StoreError> {
         read(accounts::foreign(&self.readers, issuer, subject).await)
     }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use chat::Scopes;
 use chat::clock::Clock as _;
 use chat::ids::AccountId;
+use chat::{Scope, Scopes};
 use identity::store::{KeyOwner, NewKey, StoredKey};
+use jiff::SignedDuration;
 
 use super::StoreUnderTest;
 use crate::clock::ManualClock;
@@ -94,4 +95,57 @@ pub async fn revoking_twice_keeps_the_first_time(store: &dyn StoreUnderTest) {
     let times: Vec<_> =
         store.keys().keys().await.expect("keys can be read").into_iter().map(|key| key.revoked_at).collect();
     assert_eq!(times, [Some(revoked_at)]);
+}
+
+/// What a key is good for, and until when, is told to whoever presents it.
+pub async fn a_key_keeps_its_scopes_and_its_end(store: &dyn StoreUnderTest) {
+    let clock = ManualClock::new();
+    let ada = account(store, &clock, "ada").await;
+    let scopes: Scopes = [Scope::Admin, Scope::Chat].into_iter().collect();
+    let expires_at = Some(clock.now() + SignedDuration::from_hours(1));
+    let key = NewKey {
+        id: "key_1".to_owned(),
+        account: ada,
+        label: String::new(),
+        scopes,
+        hash: [1; 32],
+        created_at: clock.now(),
+        expires_at,
+    };
+    store.keys().add_key(key).await.expect("the key is stored");
+    let expected = KeyOwner {
+        key: "key_1".to_owned(),
+        account: ada,
+        scopes,
+        is_admin: false,
+        expires_at,
+        last_used_at: None,
+    };
+    assert_eq!(key_owner(store, 1).await, Some(expected));
+    let listed = store.keys().keys().await.expect("keys can be read");
+    assert_eq!(
+        listed.iter().map(|key| (key.scopes, key.expires_at)).collect::<Vec<_>>(),
+        [(scopes, expires_at)]
+    );
+}
+
+/// A use is noted unless the last note is younger than a minute.
+pub async fn uses_are_noted_to_the_minute(store: &dyn StoreUnderTest) {
+    let clock = ManualClock::new();
+    let ada = account(store, &clock, "ada").await;
+    add(store, &clock, ada, 1).await;
+    add(store, &clock, ada, 2).await;
+    let first = clock.now();
+    let note = async || {
+        store.keys().note_key_use("key_1", clock.now());
+        // What is asked for later is written later.
+        account(store, &clock, "ada").await;
+        key_owner(store, 1).await.and_then(|owner| owner.last_used_at)
+    };
+    assert_eq!(note().await, Some(first));
+    clock.advance(Duration::from_secs(59));
+    assert_eq!(note().await, Some(first));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(note().await, Some(clock.now()));
+    assert_eq!(key_owner(store, 2).await.and_then(|owner| owner.last_used_at), None);
 }

@@ -1,7 +1,9 @@
 //! Accounts and who they are, in rows.
 
 use chat::ids::{AccountId, public_id};
-use identity::store::{Added, ForeignSignIn, Kind, Login, NewUser, Profile, Roles, UserChange};
+use identity::store::{
+    Added, AppliedClaims, ForeignSignIn, Kind, Login, NewUser, Profile, Roles, UserChange,
+};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::sqlite::SqliteRow;
@@ -210,11 +212,13 @@ pub(super) async fn sign_in_foreign(
     };
     sqlx::query(
         "INSERT INTO profiles (account, kind, issuer, subject, username, name, email, picture, is_external, is_admin, \
-         is_developer, knowledge_bases, tokens_from, claims_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?) \
+         is_developer, knowledge_bases, tokens_from, claims_hash, claims_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?) \
          ON CONFLICT (account) DO UPDATE SET username = excluded.username, name = excluded.name, \
          email = excluded.email, picture = excluded.picture, is_external = excluded.is_external, \
          is_admin = excluded.is_admin, is_developer = excluded.is_developer, \
-         knowledge_bases = excluded.knowledge_bases, claims_hash = excluded.claims_hash",
+         knowledge_bases = excluded.knowledge_bases, claims_hash = excluded.claims_hash, \
+         claims_at = excluded.claims_at",
     )
     .bind(account.as_bytes().as_slice())
     .bind(FOREIGN)
@@ -228,7 +232,8 @@ pub(super) async fn sign_in_foreign(
     .bind(sign_in.roles.admin)
     .bind(sign_in.roles.developer)
     .bind(sign_in.knowledge_bases.join(SEPARATOR))
-    .bind(sign_in.claims_hash.as_slice())
+    .bind(sign_in.claims.hash.as_slice())
+    .bind(sign_in.claims.issued_at.as_millisecond())
     .execute(&mut *db)
     .await?;
     projects::ensure_personal(db, &public_id("proj_"), account, &sign_in.username, sign_in.now).await?;
@@ -290,7 +295,7 @@ pub(super) async fn foreign(
     pool: &SqlitePool,
     issuer: &str,
     subject: &str,
-) -> sqlx::Result<Option<(Profile, Option<[u8; 32]>)>> {
+) -> sqlx::Result<Option<(Profile, Option<AppliedClaims>)>> {
     let row = sqlx::query("SELECT * FROM profiles WHERE issuer = ? AND subject = ?")
         .bind(issuer)
         .bind(subject)
@@ -298,7 +303,10 @@ pub(super) async fn foreign(
         .await?;
     let Some(row) = row else { return Ok(None) };
     let hash: Option<&[u8]> = row.try_get("claims_hash")?;
-    Ok(Some((row_profile(&row)?, hash.and_then(|hash| hash.try_into().ok()))))
+    let issued_at: Option<i64> = row.try_get("claims_at")?;
+    let applied = hash.and_then(|hash| hash.try_into().ok()).zip(issued_at);
+    let applied = applied.map(|(hash, at)| AppliedClaims { hash, issued_at: time(at) });
+    Ok(Some((row_profile(&row)?, applied)))
 }
 
 fn row_profile(row: &SqliteRow) -> sqlx::Result<Profile> {

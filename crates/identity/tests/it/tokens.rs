@@ -1,0 +1,424 @@
+//! Tokens of foreign issuers: whom they are about, and what is refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat::clock::Clock as _;
+use identity::TokenError;
+use identity::store::{Membership, UserChange};
+use identity::tokens::{IssuerSettings, KeysAt, TokenAlgorithm};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use testkit::issuer::{FakeIssuer, Mood};
+
+use crate::house::House;
+
+const ELSEWHERE: &str = "https://elsewhere.example/realms/prod";
+
+struct Elsewhere {
+    house: House,
+    issuer: FakeIssuer,
+}
+
+impl Elsewhere {
+    async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    async fn with(change: impl FnOnce(&mut IssuerSettings)) -> Self {
+        let issuer = FakeIssuer::new(ELSEWHERE);
+        let mut settings = IssuerSettings::new(ELSEWHERE);
+        change(&mut settings);
+        let house = House::with_issuers(vec![settings], Arc::new(issuer.clone())).await;
+        Self { house, issuer }
+    }
+
+    /// The claims of a good token of `ada`'s, with these in place of its own; null takes one out.
+    fn claims(&self, other: &Value) -> Value {
+        let mut claims = self.issuer.claims(&self.house.clock, "ada");
+        for (name, value) in other.as_object().unwrap() {
+            if value.is_null() {
+                claims.as_object_mut().unwrap().remove(name);
+            } else {
+                claims[name] = value.clone();
+            }
+        }
+        claims
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "a test reads better without the borrows")]
+    fn token(&self, other: Value) -> SecretString {
+        self.issuer.sign(&self.claims(&other))
+    }
+
+    async fn take(&self, token: &SecretString) -> Result<chat::Principal, TokenError> {
+        self.house.identity.tokens.authenticate(token).await
+    }
+
+    /// What a token with these claims is refused with.
+    async fn refusal(&self, other: Value) -> String {
+        self.take(&self.token(other)).await.unwrap_err().to_string()
+    }
+
+    async fn refusal_of(&self, header: &Value) -> String {
+        let token = self.issuer.sign_with(header, &self.claims(&json!({})));
+        self.take(&token).await.unwrap_err().to_string()
+    }
+
+    async fn projects(&self, token: &SecretString) -> Vec<String> {
+        let principal = self.take(token).await.unwrap();
+        let projects = self.house.identity.directory.projects_of(&principal).await.unwrap();
+        let name = |project: Membership| {
+            let rank = if project.is_admin { "*" } else { "" };
+            if project.is_personal {
+                format!("({})", project.name)
+            } else {
+                format!("{}{rank}", project.name)
+            }
+        };
+        projects.into_iter().map(name).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_token_is_its_subjects_account() {
+    let place = Elsewhere::new().await;
+    let ada = place.take(&place.token(json!({}))).await.unwrap();
+    let renamed = json!({"preferred_username": "countess", "email": "bob@elsewhere.example"});
+    assert_eq!(place.take(&place.token(renamed)).await.unwrap(), ada, "only the subject counts");
+    let bob = place.take(&place.token(json!({"sub": "bob"}))).await.unwrap();
+    assert_ne!(bob, ada, "the same name and address are nobody's");
+    assert!(!ada.is_admin());
+    let profile = place.house.identity.directory.profile(&ada).await.unwrap().unwrap();
+    assert_eq!((profile.username.as_str(), profile.name.as_str()), ("countess", "ada of elsewhere"));
+
+    let admin = json!({"realm_access": {"roles": ["admin"]}});
+    assert!(place.take(&place.token(admin)).await.unwrap().is_admin());
+}
+
+#[tokio::test]
+async fn a_foreign_admin_is_not_the_admin_here() {
+    let place = Elsewhere::new().await;
+    let own = place.house.identity.first_start(None).await.unwrap().unwrap();
+    let own = place.house.identity.authenticate(&own.key.secret).await.unwrap();
+    let claims = json!({"sub": "admin", "preferred_username": "admin", "email": "admin@example.com"});
+    assert_ne!(place.take(&place.token(claims)).await.unwrap().account(), own.account());
+}
+
+#[tokio::test]
+async fn claims_of_projects_come_and_go() {
+    let place = Elsewhere::new().await;
+    let first = json!({"applications": ["demo, sales"], "applications_admin": "demo,hr"});
+    assert_eq!(place.projects(&place.token(first)).await, ["(ada)", "demo*", "hr*", "sales"]);
+    let second = json!({"applications": "sales"});
+    assert_eq!(place.projects(&place.token(second)).await, ["(ada)", "sales"]);
+    let without_role = json!({"applications": "sales", "realm_access": null});
+    assert_eq!(place.projects(&place.token(without_role)).await, ["(ada)"]);
+}
+
+#[tokio::test]
+async fn an_older_token_does_not_take_back_what_a_newer_one_said() {
+    let place = Elsewhere::new().await;
+    let old = place.token(json!({"applications": "demo", "realm_access": {"roles": ["admin"]}}));
+    place.house.clock.advance(Duration::from_secs(1));
+    assert_eq!(place.projects(&place.token(json!({"applications": "sales"}))).await, ["(ada)", "sales"]);
+    assert_eq!(place.projects(&old).await, ["(ada)", "sales"]);
+    assert!(!place.take(&old).await.unwrap().is_admin());
+}
+
+#[tokio::test]
+async fn what_an_administrator_gave_outlives_the_claims() {
+    let place = Elsewhere::new().await;
+    let ada = place.take(&place.token(json!({"applications": "demo"}))).await.unwrap();
+    let directory = &place.house.identity.directory;
+    let project = directory.ensure_project("demo").await.unwrap();
+    directory.set_member(&project, ada.account(), true).await.unwrap();
+    assert_eq!(
+        place.projects(&place.token(json!({"applications": "other"}))).await,
+        ["(ada)", "demo*", "other"]
+    );
+    directory.remove_member(&project, ada.account()).await.unwrap();
+    place.house.clock.advance(Duration::from_secs(1));
+    assert_eq!(place.projects(&place.token(json!({"applications": "demo"}))).await, ["(ada)", "demo"]);
+}
+
+#[tokio::test]
+async fn user_types() {
+    let place = Elsewhere::new().await;
+    for (claims, is_external) in [
+        (json!({}), false),
+        (json!({"user_type": "regular"}), false),
+        (json!({"user_type": "external"}), true),
+        (json!({"guest": true}), true),
+        (json!({"guest": false}), false),
+    ] {
+        let principal = place.take(&place.token(claims.clone())).await.unwrap();
+        let profile = place.house.identity.directory.profile(&principal).await.unwrap().unwrap();
+        assert_eq!(profile.is_external, is_external, "{claims}");
+    }
+    assert_eq!(place.refusal(json!({"user_type": "root"})).await, "the token's user type is unknown");
+}
+
+#[tokio::test]
+async fn claims_that_are_wrong_are_refused() {
+    let place = Elsewhere::new().await;
+    let now = place.house.clock.now().as_second();
+    let unreadable = "the token can't be read";
+    let not_meant = "the token is not meant for this server";
+    for (claims, refusal) in [
+        (json!({"iss": "https://evil.example"}), "the token's issuer is not trusted here"),
+        (json!({"iss": null}), unreadable),
+        (json!({"iss": [ELSEWHERE]}), unreadable),
+        (json!({"aud": null}), not_meant),
+        (json!({"aud": "account"}), not_meant),
+        (json!({"aud": ["account", "Latimer"]}), not_meant),
+        (json!({"aud": 7}), unreadable),
+        (json!({"aud": "account", "azp": "latimer"}), not_meant),
+        (json!({"sub": null}), unreadable),
+        (json!({"sub": ""}), unreadable),
+        (json!({"sub": 7}), unreadable),
+        (json!({"sub": "x".repeat(256)}), unreadable),
+        (json!({"exp": null}), unreadable),
+        (json!({"exp": "4102444800"}), unreadable),
+        (json!({"exp": now - 30}), "the token is expired"),
+        (json!({"nbf": now + 31}), "the token is not valid yet"),
+        (json!({"nbf": (now - 60).to_string()}), unreadable),
+        (json!({"nbf": (now + 60).to_string()}), unreadable),
+        (json!({"typ": "ID"}), "the token is not an access token"),
+        (json!({"typ": "Refresh"}), "the token is not an access token"),
+        (json!({"realm_access": {"roles": "admin"}}), unreadable),
+        (json!({"applications": {"a": "b"}}), unreadable),
+        (json!({"guest": "true"}), unreadable),
+    ] {
+        assert_eq!(place.refusal(claims.clone()).await, refusal, "{claims}");
+    }
+    for claims in [
+        json!({"exp": now - 29}),
+        json!({"nbf": now + 30}),
+        json!({"exp": now as f64 + 0.5}),
+        json!({"aud": "latimer"}),
+        json!({"typ": null}),
+    ] {
+        let taken = place.take(&place.token(claims.clone())).await;
+        assert!(taken.is_ok(), "{claims}: {taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn signatures_that_prove_nothing_are_refused() {
+    let place = Elsewhere::new().await;
+    let not_allowed = "the token's algorithm is not allowed";
+    for (header, refusal) in [
+        (json!({"alg": "none", "kid": "key-1"}), not_allowed),
+        (json!({"alg": "NONE", "kid": "key-1"}), not_allowed),
+        (json!({"alg": "HS256", "kid": "key-1"}), not_allowed),
+        (json!({"alg": "EdDSA", "kid": "key-1"}), not_allowed),
+        (json!({"alg": "RS512", "kid": "key-1"}), "the token's key is not known"),
+        (json!({"alg": "PS256", "kid": "key-1"}), "the token's key is not known"),
+        (json!({"alg": "RS256", "kid": "key-2"}), "the token's key is not known"),
+        (json!({"alg": "RS256", "kid": "for-encryption"}), "the token's key is not known"),
+        (json!({"alg": "RS256", "kid": "'; DROP TABLE profiles; --"}), "the token's key is not known"),
+        (json!({"alg": "RS256", "kid": "../../../../dev/null"}), "the token's key is not known"),
+        (json!({"alg": "RS256", "kid": "k".repeat(257)}), "the token can't be read"),
+        (json!({"alg": "RS256", "kid": 1}), "the token can't be read"),
+        (json!({"alg": "RS256", "kid": "key-1", "crit": ["exp"]}), "the token can't be read"),
+        (json!({"kid": "key-1"}), "the token can't be read"),
+    ] {
+        assert_eq!(place.refusal_of(&header).await, refusal, "{header}");
+    }
+    let good = place.token(json!({}));
+    let good = good.expose_secret();
+    let stripped = format!("{}.", good.rsplit_once('.').unwrap().0);
+    let refused = place.take(&stripped.into()).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the token's signature is wrong");
+    for text in ["", "a.b", "a.b.c", "a.b.c.d", "..", &good[1..], &format!("{good}.x")] {
+        let refused = place.take(&text.into()).await;
+        assert!(matches!(refused, Err(TokenError::Malformed)), "{text}: {refused:?}");
+    }
+    place.take(&good.into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_that_the_sender_brings_along_are_not_looked_at() {
+    let place = Elsewhere::new().await;
+    let evil = FakeIssuer::new("https://evil.example");
+    let claims = place.claims(&json!({}));
+    let key = evil.key_set()["keys"][2].clone();
+    for header in [
+        json!({"alg": "RS256", "kid": "key-1", "jwk": key}),
+        json!({"alg": "RS256", "kid": "key-1", "jku": "https://evil.example/certs"}),
+        json!({"alg": "RS256", "kid": "key-1", "x5u": "https://evil.example/chain.pem"}),
+        json!({"alg": "RS256", "kid": "key-1", "x5c": ["AAAA"]}),
+    ] {
+        let refused = place.take(&evil.sign_with(&header, &claims)).await.unwrap_err();
+        assert_eq!(refused.to_string(), "the token's signature is wrong", "{header}");
+    }
+    assert_eq!(evil.fetches(), 0);
+    let without_id = evil.sign_with(&json!({"alg": "RS256"}), &claims);
+    assert!(matches!(place.take(&without_id).await, Err(TokenError::Signature)));
+}
+
+#[tokio::test]
+async fn a_large_token_is_refused_unread() {
+    let place = Elsewhere::new().await;
+    let fits = place.token(json!({"picture": "x".repeat(11_000)}));
+    assert!(fits.expose_secret().len() < 16 << 10);
+    place.take(&fits).await.unwrap();
+    let large = place.token(json!({"picture": "x".repeat(16 << 10)}));
+    let refused = place.take(&large).await;
+    assert!(matches!(refused, Err(TokenError::TooLarge)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn curves_and_padding_are_taken_where_they_are_configured() {
+    let place = Elsewhere::new().await;
+    place.issuer.rotate_to_ec();
+    place.take(&place.token(json!({}))).await.unwrap();
+
+    let narrow = Elsewhere::with(|settings| settings.algorithms = vec![TokenAlgorithm::Rs256]).await;
+    narrow.issuer.rotate_to_ec();
+    assert_eq!(narrow.refusal(json!({})).await, "the token's algorithm is not allowed");
+}
+
+#[tokio::test]
+async fn settings_of_an_issuer() {
+    let place = Elsewhere::with(|settings| settings.accept_azp = true).await;
+    place.take(&place.token(json!({"aud": "account", "azp": "latimer"}))).await.unwrap();
+
+    let place = Elsewhere::with(|settings| settings.require_role = true).await;
+    let no_role = json!({"realm_access": {"roles": ["offline_access"]}});
+    let refused = place.take(&place.token(no_role)).await;
+    assert!(matches!(refused, Err(TokenError::RoleRequired)), "{refused:?}");
+
+    let url = format!("{ELSEWHERE}/protocol/openid-connect/certs");
+    let place = Elsewhere::with(|settings| settings.keys = KeysAt::Url(url)).await;
+    place.take(&place.token(json!({}))).await.unwrap();
+    assert_eq!(place.issuer.fetches(), 1, "without discovery");
+}
+
+#[tokio::test]
+async fn a_verified_token_is_remembered_for_a_minute() {
+    let place = Elsewhere::new().await;
+    let token = place.token(json!({}));
+    let ada = place.take(&token).await.unwrap();
+    let change = UserChange { disabled: Some(true), ..UserChange::default() };
+    place.house.identity.directory.change_user(ada.account(), change).await.unwrap();
+    place.house.clock.advance(Duration::from_secs(59));
+    assert_eq!(place.take(&token).await.unwrap(), ada);
+    place.house.clock.advance(Duration::from_secs(1));
+    let refused = place.take(&token).await;
+    assert!(matches!(refused, Err(TokenError::Revoked)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_remembered_token_ends_with_its_time() {
+    let place = Elsewhere::new().await;
+    let exp = place.house.clock.now().as_second() + 10;
+    let token = place.token(json!({ "exp": exp }));
+    place.take(&token).await.unwrap();
+    // Within the leeway it is verified anew each time.
+    place.house.clock.advance(Duration::from_secs(39));
+    place.take(&token).await.unwrap();
+    place.house.clock.advance(Duration::from_secs(1));
+    let refused = place.take(&token).await;
+    assert!(matches!(refused, Err(TokenError::Expired)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_only_begins_like_a_remembered_one_is_another() {
+    let place = Elsewhere::new().await;
+    let token = place.token(json!({}));
+    place.take(&token).await.unwrap();
+    let (message, signature) = token.expose_secret().rsplit_once('.').unwrap();
+    let (last, first) = (&signature[1..], &signature[..1]);
+    let other = format!("{message}.{}{last}", if first == "A" { "B" } else { "A" });
+    let refused = place.take(&other.into()).await;
+    assert!(matches!(refused, Err(TokenError::Signature)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn two_hundred_bad_tokens_cause_few_fetches() {
+    let place = Elsewhere::new().await;
+    place.take(&place.token(json!({}))).await.unwrap();
+    let claims = place.claims(&json!({}));
+    for number in 0..200 {
+        let header = json!({"alg": "RS256", "kid": format!("unknown-{number}")});
+        let refused = place.take(&place.issuer.sign_with(&header, &claims)).await;
+        assert!(matches!(refused, Err(TokenError::UnknownKey)), "{refused:?}");
+        place.house.clock.advance(Duration::from_millis(40));
+    }
+    assert!(place.issuer.fetches() <= 4, "{}", place.issuer.fetches());
+}
+
+#[tokio::test]
+async fn many_at_once_cause_one_fetch() {
+    let place = Elsewhere::new().await;
+    let tokens: Vec<_> =
+        (0..100).map(|number| place.token(json!({"sub": format!("user-{number}")}))).collect();
+    let taken = futures::future::join_all(tokens.iter().map(|token| place.take(token))).await;
+    assert!(taken.iter().all(Result::is_ok));
+    assert_eq!(place.issuer.fetches(), 2, "discovery and keys");
+}
+
+#[tokio::test]
+async fn rotation_is_noticed_at_once_and_withdrawal_within_the_minute() {
+    let place = Elsewhere::new().await;
+    let old = place.token(json!({}));
+    place.take(&old).await.unwrap();
+    place.house.clock.advance(Duration::from_secs(11));
+    place.issuer.rotate();
+    place.take(&place.token(json!({"sub": "bob"}))).await.unwrap();
+    let old_again =
+        place.issuer.sign_with(&json!({"alg": "RS256", "kid": "key-1"}), &place.claims(&json!({})));
+    assert!(matches!(place.take(&old_again).await, Err(TokenError::Signature)), "key-2 is not key-1");
+
+    place.issuer.withdraw_old_keys();
+    place.house.clock.advance(Duration::from_secs(75));
+    // The first use of a set that is a minute old fetches it in the background.
+    while place.take(&old).await.is_ok() {
+        place.house.clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(place.take(&old).await, Err(TokenError::UnknownKey)));
+    place.take(&place.token(json!({"sub": "bob"}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn good_users_do_not_notice_an_outage() {
+    let place = Elsewhere::new().await;
+    place.take(&place.token(json!({}))).await.unwrap();
+    for mood in [Mood::Status(503), Mood::Garbage, Mood::Empty, Mood::Hangs] {
+        place.issuer.set_mood(mood);
+        for _ in 0..3 {
+            place.house.clock.advance(Duration::from_secs(100));
+            let taken = place.take(&place.token(json!({}))).await;
+            assert!(taken.is_ok(), "{mood:?}: {taken:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_at_the_start_is_named_and_heals() {
+    let place = Elsewhere::new().await;
+    place.issuer.set_mood(Mood::Status(503));
+    place.house.identity.tokens.warm_up().await;
+    assert_eq!(place.house.identity.tokens.unreached(), [ELSEWHERE]);
+    let refused = place.take(&place.token(json!({}))).await;
+    assert!(matches!(refused, Err(TokenError::Unavailable)), "{refused:?}");
+
+    place.issuer.set_mood(Mood::Well);
+    place.house.clock.advance(Duration::from_secs(10));
+    place.take(&place.token(json!({}))).await.unwrap();
+    assert_eq!(place.house.identity.tokens.unreached(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_is_believed() {
+    let place = Elsewhere::new().await;
+    let token = place.token(json!({}));
+    place.take(&token).await.unwrap();
+    place.house.clock.advance(Duration::from_secs(40 * 24 * 60 * 60));
+    assert!(matches!(place.take(&token).await, Err(TokenError::Expired)));
+    place.take(&place.token(json!({}))).await.unwrap();
+}
