@@ -10,6 +10,7 @@ mod body;
 mod dialects;
 mod edge;
 mod health;
+mod idempotency;
 mod listen;
 mod openapi;
 mod request_id;

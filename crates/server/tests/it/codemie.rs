@@ -203,3 +203,23 @@ async fn each_refusal_has_the_documented_status_and_form() {
     assert!(server.upstream.requests().is_empty(), "no model was asked");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn the_same_request_again_is_the_same_turn() {
+    let server = TestServer::start().await;
+    let key = server.key("alice").await;
+    server.upstream.always(openai_stream(&["Once."]));
+    let send = |text: &str| {
+        let request = server.post(ASSISTANT, &json!({ "text": text })).bearer_auth(key.expose_secret());
+        request.header("Idempotency-Key", "once-only").send()
+    };
+
+    let first: Value = send("hi").await.expect("an answer").json().await.expect("JSON");
+    let again: Value = send("hi").await.expect("an answer").json().await.expect("JSON");
+    let other = send("something else").await.expect("an answer");
+
+    assert_eq!(first["conversationId"], again["conversationId"]);
+    assert_eq!(other.status(), 409);
+    assert_eq!(server.upstream.requests().len(), 1);
+    server.stop().await;
+}

@@ -11,6 +11,7 @@ use chat::{ErrorKind, Principal, Reply};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::encode::Objects;
 use super::framing::Framing;
@@ -18,10 +19,13 @@ use super::{CodeMieError, failure, wire};
 use crate::app::App;
 use crate::auth::SignedIn;
 use crate::body::{self, Json, PathId, check_text};
+use crate::idempotency::idempotency_key;
 use crate::sse::TurnBody;
 
 /// Conversation ids that are paths of the vendor's own.
 const RESERVED: [&str; 3] = ["search", "folder", "folders"];
+/// What an `Idempotency-Key` counts for: the two addresses of an assistant are one route.
+const ROUTE: &str = "/code-assistant-api/v1/assistants/model";
 const MAX_CONVERSATION_ID: usize = 128;
 
 /// A body as it came, its fields not yet looked at: their spelling and presence matter.
@@ -82,7 +86,11 @@ async fn ask(
     let framing = Framing::of(headers, known(&fields));
     let ask = parse(fields)?;
     let streams = ask.stream == Some(true);
-    let request = translate(app, principal, assistant, ask, body.hash).await?;
+    let request = TurnRequest {
+        idempotency: idempotency_key(headers, ROUTE)?,
+        request_hash: asked_of(assistant, body.hash),
+        ..translate(app, principal, assistant, ask).await?
+    };
     let stream = app.chat.ask(principal, request).await?;
     if !streams {
         return Ok(whole(&stream.reply().await, started));
@@ -100,6 +108,11 @@ async fn ask(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// The same body for another assistant is another request.
+fn asked_of(assistant: &Assistant, body_hash: [u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(body_hash).chain_update(&assistant.id).finalize().into()
 }
 
 /// Brings every name to its camelCase spelling; the SDK writes snake_case, the page and the UI camelCase.
@@ -132,7 +145,6 @@ async fn translate(
     principal: &Principal,
     assistant: &Assistant,
     ask: wire::Ask,
-    request_hash: [u8; 32],
 ) -> Result<TurnRequest, CodeMieError> {
     refuse_unbuilt(&ask)?;
     let text = ask
@@ -168,7 +180,7 @@ async fn translate(
         temperature: assistant.temperature,
         max_tokens: None,
         idempotency: None,
-        request_hash,
+        request_hash: [0; 32],
         when_unread: WhenUnread::Cancel,
     })
 }

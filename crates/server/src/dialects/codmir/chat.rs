@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chat::turn::{Dialect, IdempotencyKey, Input, ListedMessage, Outcome, TurnHead, TurnRequest, WhenUnread};
+use chat::turn::{Dialect, Input, ListedMessage, Outcome, TurnHead, TurnRequest, WhenUnread};
 use chat::{Error, ErrorKind, Principal, Reply, TurnStream, provider};
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,13 +12,13 @@ use super::{CodmirError, wire};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::body::{Json, check_text};
+use crate::idempotency::idempotency_key;
 use crate::sse::TurnBody;
 
 const X_CHAT_STREAM: HeaderName = HeaderName::from_static("x-chat-stream");
 const X_TURN_ID: HeaderName = HeaderName::from_static("x-turn-id");
 const X_SESSION_ID: HeaderName = HeaderName::from_static("x-session-id");
 const X_LATIMER_MODEL: HeaderName = HeaderName::from_static("x-latimer-model");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The provider of requests that name none.
 const DEFAULT_PROVIDER: &str = "openai";
 const PROVIDERS: [&str; 2] = [DEFAULT_PROVIDER, "anthropic"];
@@ -282,24 +282,6 @@ fn checked_temperature(temperature: f64) -> Result<f32, CodmirError> {
 fn checked_max_tokens(max_tokens: i64) -> Result<u32, CodmirError> {
     let wrong = || CodmirError::field("maxTokens", "maxTokens must be an integer of at least 1");
     if max_tokens < 1 { Err(wrong()) } else { Ok(u32::try_from(max_tokens).unwrap_or(u32::MAX)) }
-}
-
-pub(super) fn idempotency_key(
-    headers: &HeaderMap,
-    route: &'static str,
-) -> Result<Option<IdempotencyKey>, CodmirError> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = value
-        .to_str()
-        .ok()
-        .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
-    match key {
-        Some(key) => Ok(Some(IdempotencyKey { route, key: key.to_owned() })),
-        None => Err(CodmirError::field(
-            "Idempotency-Key",
-            "Idempotency-Key must be 1 to 255 visible ASCII characters",
-        )),
-    }
 }
 
 fn not_built(message: &str) -> CodmirError {

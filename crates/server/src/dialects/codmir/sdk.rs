@@ -13,6 +13,7 @@ use super::{CodmirError, wire};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::body::{Json, check_text};
+use crate::idempotency::idempotency_key;
 use crate::sse::TurnBody;
 
 /// A whole answer.
