@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use testkit::issuer::{FakeIssuer, Mood};
 
-use crate::house::House;
+use crate::house::{House, Log};
 
 const ELSEWHERE: &str = "https://elsewhere.example/realms/prod";
 
@@ -201,6 +201,28 @@ async fn claims_that_are_wrong_are_refused() {
     ] {
         let taken = place.take(&place.token(claims.clone())).await;
         assert!(taken.is_ok(), "{claims}: {taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_names_the_missing_mapper_and_no_token() {
+    let place = Elsewhere::new().await;
+    let log = Log::default();
+    let token = place.token(json!({"aud": "account"}));
+    {
+        let _guard = log.listen();
+        place.take(&token).await.unwrap_err();
+        place.issuer.set_mood(Mood::Status(503));
+        place.house.clock.advance(Duration::from_secs(100));
+        place.take(&token).await.unwrap_err();
+        place.house.sign_in("ada", "a wrong horse").await.unwrap_err();
+    }
+    let text = log.text();
+    assert!(text.contains("the issuer lacks an audience mapper that adds `latimer`"), "{text}");
+    assert!(text.contains(ELSEWHERE), "{text}");
+    let (message, signature) = token.expose_secret().rsplit_once('.').unwrap();
+    for secret in [message.split_once('.').unwrap().1, signature, "a wrong horse"] {
+        assert!(!text.contains(secret), "{text}");
     }
 }
 
