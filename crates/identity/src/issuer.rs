@@ -163,7 +163,7 @@ impl Issuer {
         let access = mint::Access {
             profile: &profile,
             client: LOCAL_LOGIN,
-            sign_in: Some(&sign_in),
+            sign_in: Some(&sign_in.id),
             scopes: TokenScopes::default(),
         };
         let access_token = mint::access_token(&self.shared, &access, lifetime).await?;

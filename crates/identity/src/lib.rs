@@ -4,6 +4,39 @@
 //! An API key is 256 random bits, shown once; what is stored is its SHA-256. It is looked up by that hash, so that no
 //! comparison depends on the secret. A bearer token comes from a configured issuer or from the built-in one
 //! ([`issuer`]); whoever issues it, [`Tokens`] verifies it.
+//!
+//! ```
+//! # use std::{sync::Arc, time::Duration};
+//! # use identity::{Identity, IssuerConfig, Parts, issuer::PUBLIC_CLIENT, tokens::HttpKeySets};
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let clock = Arc::new(chat::clock::SystemClock);
+//! # let store = store::SqliteStore::open(store::DataDir::lock(dir.path())?, clock.as_ref()).await?;
+//! # let store = Arc::new(store);
+//! let identity = Identity::start(Parts {
+//!     keys: store.clone(),
+//!     accounts: store.clone(),
+//!     issuer: store.clone(),
+//!     clock,
+//!     tasks: chat::Tasks::new(),
+//!     config: IssuerConfig::new("http://localhost:3000"),
+//!     issuers: Vec::new(),
+//!     source: Arc::new(HttpKeySets::new(Duration::from_secs(5))?),
+//! })
+//! .await?;
+//! identity.first_start(Some("correct horse".into())).await?;
+//! let form = [
+//!     ("grant_type", "password"),
+//!     ("client_id", PUBLIC_CLIENT),
+//!     ("username", "admin"),
+//!     ("password", "correct horse"),
+//! ];
+//! let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
+//! let answer = identity.issuer.token(&form, None).await?;
+//! let principal = identity.authenticate(&answer.access_token).await?;
+//! assert!(principal.is_admin());
+//! # Ok(()) }
+//! ```
 
 mod directory;
 mod fault;

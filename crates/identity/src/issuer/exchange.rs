@@ -1,5 +1,7 @@
 //! Token exchange: Keycloak's standard one, and the two older forms that the vendor's SDK uses.
 
+use std::time::Duration;
+
 use super::answer::{GrantError, Refusal, TokenResponse};
 use super::form::{Form, TokenScopes};
 use super::{Shared, account_of, mint};
@@ -10,14 +12,24 @@ use crate::tokens::wire::Claims;
 
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
+/// Whom the new token is about.
+struct Subject {
+    profile: Profile,
+    /// What the new token ends with.
+    sign_in: Option<String>,
+    /// How long the new token may be good.
+    lifetime: Duration,
+}
+
 pub(super) async fn exchange(
     shared: &Shared,
     form: &Form<'_>,
     client: &StoredClient,
 ) -> Result<TokenResponse, GrantError> {
-    let profile = match (form.get("requested_subject"), form.get("subject_issuer")) {
-        (Some(subject), _) => requested_subject(shared, form, client, subject).await?,
-        (None, Some(issuer)) => foreign_subject(shared, form, client, issuer).await?,
+    let anew = |profile| Subject { profile, sign_in: None, lifetime: shared.config.access_lifetime };
+    let subject = match (form.get("requested_subject"), form.get("subject_issuer")) {
+        (Some(subject), _) => anew(requested_subject(shared, form, client, subject).await?),
+        (None, Some(issuer)) => anew(foreign_subject(shared, form, client, issuer).await?),
         (None, None) => own_subject(shared, form, client).await?,
     };
     let unsupported = |kind: &&str| *kind != ACCESS_TOKEN;
@@ -25,12 +37,19 @@ pub(super) async fn exchange(
         return Err(Refusal::new(400, "invalid_request", "requested_token_type unsupported").into());
     }
     form.scopes()?;
-    let response = mint::lone(shared, &profile, client, TokenScopes::default()).await?;
+    let access = mint::Access {
+        profile: &subject.profile,
+        client: &client.id,
+        sign_in: subject.sign_in.as_deref(),
+        scopes: TokenScopes::default(),
+    };
+    let response = mint::lone(shared, &access, subject.lifetime).await?;
     Ok(TokenResponse { issued_token_type: Some(ACCESS_TOKEN), ..response })
 }
 
-/// A token of ours, which the client has or is meant to have, for one of its own.
-async fn own_subject(shared: &Shared, form: &Form<'_>, client: &StoredClient) -> Result<Profile, GrantError> {
+/// A token of ours, which the client has or is meant to have, for one of its own. It outlives neither the token nor its
+/// sign-in, or one exchange after the other would go on for ever.
+async fn own_subject(shared: &Shared, form: &Form<'_>, client: &StoredClient) -> Result<Subject, GrantError> {
     if client.secret_hash.is_none() || !client.rights.token_exchange {
         let description = "Standard token exchange is not enabled for the requested client";
         return Err(Refusal::new(400, "invalid_request", description).into());
@@ -44,7 +63,9 @@ async fn own_subject(shared: &Shared, form: &Form<'_>, client: &StoredClient) ->
     let claims = shared.tokens.own_claims(token, Kind::Bearer).map_err(|_| invalid_token())?;
     let profile = live_profile(shared, &claims).await?;
     check_reach(&claims, client)?;
-    Ok(profile)
+    let left = claims.exp - shared.clock.now().as_second() as f64;
+    let left = Duration::try_from_secs_f64(left).unwrap_or_default();
+    Ok(Subject { profile, sign_in: claims.sid, lifetime: left.min(shared.config.access_lifetime) })
 }
 
 /// A service account's way to somebody else, by id or name. An administrator is only an administrator's to become.

@@ -126,7 +126,8 @@ async fn client_credentials(
     let profile = profile.filter(|profile| profile.disabled_at.is_none());
     let disabled = || Refusal::new(400, "invalid_grant", "Account disabled");
     let profile = profile.ok_or_else(disabled)?;
-    mint::lone(shared, &profile, client, scopes).await
+    let access = mint::Access { profile: &profile, client: &client.id, sign_in: None, scopes };
+    mint::lone(shared, &access, shared.config.access_lifetime).await
 }
 
 async fn refresh(

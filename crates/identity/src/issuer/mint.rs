@@ -24,7 +24,8 @@ pub(super) struct SignIn {
 pub(super) struct Access<'token> {
     pub(super) profile: &'token Profile,
     pub(super) client: &'token str,
-    pub(super) sign_in: Option<&'token SignIn>,
+    /// The sign-in that it ends with.
+    pub(super) sign_in: Option<&'token str>,
     pub(super) scopes: TokenScopes,
 }
 
@@ -55,7 +56,7 @@ pub(super) async fn refreshable(
     let left = Duration::try_from(left).unwrap_or_default();
     let access_lifetime = shared.config.access_lifetime.min(left);
     let refresh_lifetime = shared.config.refresh_lifetime.min(left);
-    let access = Access { profile, client: &client.id, sign_in: Some(sign_in), scopes };
+    let access = Access { profile, client: &client.id, sign_in: Some(&sign_in.id), scopes };
     let refresh = wire::RefreshClaims {
         common: common(shared, &access, refresh_lifetime, TokenKind::Refresh.name(), &shared.issuer),
         scope: &scopes.names(),
@@ -76,15 +77,13 @@ pub(super) async fn refreshable(
 /// An answer without a refresh token: whoever gets it can ask again.
 pub(super) async fn lone(
     shared: &Shared,
-    profile: &Profile,
-    client: &StoredClient,
-    scopes: TokenScopes,
+    access: &Access<'_>,
+    lifetime: Duration,
 ) -> Result<TokenResponse, GrantError> {
-    let lifetime = shared.config.access_lifetime;
-    let access = Access { profile, client: &client.id, sign_in: None, scopes };
-    let id_token = if scopes.openid { Some(id_token(shared, &access, lifetime)?) } else { None };
+    let scopes = access.scopes;
+    let id_token = if scopes.openid { Some(id_token(shared, access, lifetime)?) } else { None };
     Ok(TokenResponse {
-        access_token: access_token(shared, &access, lifetime).await?,
+        access_token: access_token(shared, access, lifetime).await?,
         expires_in: lifetime.as_secs(),
         refresh_expires_in: 0,
         refresh_token: None,
@@ -159,7 +158,7 @@ fn common<'token>(
         sub: subject_of(access.profile.account),
         typ: kind,
         azp: access.client,
-        sid: access.sign_in.map(|sign_in| sign_in.id.as_str()),
+        sid: access.sign_in,
     }
 }
 

@@ -160,6 +160,52 @@ async fn exchanges() {
 }
 
 #[tokio::test]
+async fn an_exchanged_token_outlives_neither_the_other_nor_its_sign_in() {
+    let house = House::new().await;
+    house.user("ada").await;
+    let rights = ServiceClient { password_grant: true, token_exchange: true, ..ServiceClient::default() };
+    let robot = house.identity.directory.add_client("robot", rights).await.unwrap();
+    let client = [("client_id", "robot"), ("client_secret", robot.secret.expose_secret())];
+    let grant = [("grant_type", "password"), ("username", "ada"), ("password", PASSWORD)];
+    let first = house.ask(&[&grant[..], &client].concat()).await.unwrap();
+    house.clock.advance(Duration::from_secs(100));
+    let exchange = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", first.access_token.expose_secret()),
+    ];
+    let second = house.ask(&[&exchange[..], &client].concat()).await.unwrap();
+    assert_eq!(second.expires_in, 200);
+    house.identity.issuer.sign_out("robot", first.refresh_token.unwrap().expose_secret()).await.unwrap();
+    let refused = house.identity.authenticate(&second.access_token).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the token is revoked");
+}
+
+#[tokio::test]
+async fn our_own_tokens_cannot_be_forged() {
+    let house = House::new().await;
+    let first = house.identity.first_start(None).await.unwrap().unwrap();
+    let admin = house.identity.authenticate(&first.key.secret).await.unwrap().account().to_string();
+    let forger = FakeIssuer::new(house.identity.issuer.issuer());
+    let good = forger.claims(&house.clock, &admin);
+    let kid = house.identity.issuer.jwks()["keys"][0]["kid"].clone();
+    for (header, refusal) in [
+        (json!({"alg": "none", "kid": kid}), "the token's algorithm is not allowed"),
+        (json!({"alg": "HS256", "kid": kid}), "the token's algorithm is not allowed"),
+        (json!({"alg": "PS256", "kid": kid}), "the token's algorithm is not allowed"),
+        (json!({"alg": "RS256", "kid": "key-1"}), "the token's key is not known"),
+        (json!({"alg": "RS256"}), "the token's key is not known"),
+        (json!({"alg": "RS256", "kid": kid}), "the token's signature is wrong"),
+        (
+            json!({"alg": "RS256", "kid": kid, "jwk": forger.key_set()["keys"][2]}),
+            "the token's signature is wrong",
+        ),
+    ] {
+        let refused = house.identity.authenticate(&forger.sign_with(&header, &good)).await.unwrap_err();
+        assert_eq!(refused.to_string(), refusal, "{header}");
+    }
+}
+
+#[tokio::test]
 async fn keys_rotate_without_breaking_live_tokens() {
     let house = House::new().await;
     house.user("ada").await;

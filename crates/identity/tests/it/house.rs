@@ -1,6 +1,6 @@
 //! Identity in a fresh data directory, and short forms of what tests ask of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chat::Tasks;
@@ -128,4 +128,38 @@ pub(crate) fn claims(token: &SecretString) -> serde_json::Value {
     let payload = token.expose_secret().split('.').nth(1).unwrap();
     let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
     serde_json::from_slice(&json).unwrap()
+}
+
+/// What was logged, of every level.
+#[derive(Clone, Default)]
+pub(crate) struct Log {
+    bytes: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Log {
+    /// Listens on this thread, which is the only one of a test.
+    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || log.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.bytes.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.bytes.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

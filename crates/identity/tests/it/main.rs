@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod elsewhere;
 mod grants;
 mod house;
 mod http;
+mod key_sets;
 mod keys;
 mod refusals;
 mod tokens;
