@@ -348,3 +348,26 @@ async fn a_recalled_token_is_refused() {
     let token = house.sign_in("ada", PASSWORD).await.unwrap().access_token;
     house.identity.authenticate(&token).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_services_token_is_recalled_too() {
+    let house = House::new().await;
+    let rights = ServiceClient { service_account: true, ..ServiceClient::default() };
+    let robot = house.identity.directory.add_client("robot", rights).await.unwrap();
+    let service = house.identity.directory.user("service-account-robot").await.unwrap().account;
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "robot"),
+        ("client_secret", robot.secret.expose_secret()),
+    ];
+    let before = house.ask(&form).await.unwrap().access_token;
+    house.clock.advance(Duration::from_secs(1));
+    for disabled in [true, false] {
+        let change = UserChange { disabled: Some(disabled), ..UserChange::default() };
+        house.identity.directory.change_user(service, change).await.unwrap();
+        assert_eq!(house.ask(&form).await.is_err(), disabled);
+    }
+    assert!(house.identity.authenticate(&before).await.is_err());
+    let after = house.ask(&form).await.unwrap().access_token;
+    assert_eq!(house.identity.authenticate(&after).await.unwrap().account(), service);
+}

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use chat::ErrorKind;
 use chat::clock::Clock as _;
-use identity::TokenError;
 use identity::store::UserChange;
 use identity::tokens::{KeysAt, TokenAlgorithm};
+use identity::{SignInError, TokenError};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use testkit::issuer::{FakeIssuer, Mood};
@@ -244,6 +245,11 @@ async fn settings_of_an_issuer() {
     let no_role = json!({"realm_access": {"roles": ["offline_access"]}});
     let refused = place.take(&place.token(no_role)).await;
     assert!(matches!(refused, Err(TokenError::RoleRequired)), "{refused:?}");
+    let error = chat::Error::from(SignInError::from(refused.unwrap_err()));
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (ErrorKind::Forbidden, "a role is needed: admin or developer")
+    );
 
     let url = format!("{ELSEWHERE}/protocol/openid-connect/certs");
     let place = Elsewhere::with(|settings| settings.keys = KeysAt::Url(url)).await;
