@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat::SignIn;
 use identity::issuer::LoginError;
-use identity::store::{ServiceClient, UserChange};
+use identity::store::{IssuerStore as _, ServiceClient, UserChange};
 use identity::tokens::IssuerSettings;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -233,6 +233,21 @@ async fn keys_rotate_without_breaking_live_tokens() {
     assert_eq!(kids(&house), both[..1]);
     house.identity.issuer.rotate_keys().await.unwrap();
     assert_eq!(kids(&house).len(), 2, "what is out of publication is gone");
+}
+
+#[tokio::test]
+async fn a_key_out_of_publication_proves_nothing() {
+    let house = House::new().await;
+    let ada = house.user("ada").await.to_string();
+    let key = house.store.signing_keys().await.unwrap().remove(0);
+    let name = house.identity.issuer.issuer();
+    let thief = FakeIssuer::with_stolen_key(name, &key.id, key.private_key.expose_secret());
+    house.identity.issuer.rotate_keys().await.unwrap();
+    let token = || thief.sign(&thief.claims(&house.clock, &ada));
+    house.identity.authenticate(&token()).await.unwrap();
+    house.clock.advance(Duration::from_secs(10 * 60 * 60));
+    let refused = house.identity.authenticate(&token()).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the token's key is not known");
 }
 
 #[tokio::test]

@@ -61,6 +61,16 @@ async fn an_older_token_does_not_take_back_what_a_newer_one_said() {
 }
 
 #[tokio::test]
+async fn a_token_from_the_future_is_not_the_last_word_for_ever() {
+    let place = Elsewhere::new().await;
+    let now = place.house.clock.now().as_second();
+    let future = json!({"applications": "demo", "iat": now + 1_000_000});
+    assert_eq!(place.projects(&place.token(future)).await, ["(ada)", "demo"]);
+    place.house.clock.advance(Duration::from_secs(1));
+    assert_eq!(place.projects(&place.token(json!({"applications": "sales"}))).await, ["(ada)", "sales"]);
+}
+
+#[tokio::test]
 async fn what_an_administrator_gave_outlives_the_claims() {
     let place = Elsewhere::new().await;
     let ada = place.take(&place.token(json!({"applications": "demo"}))).await.unwrap();
