@@ -1,6 +1,7 @@
 //! The commands of the README and of CI: a small program instead of shell scripts, so that it reads and runs alike everywhere.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its terminal")]
 
+mod bench;
 mod cargo;
 mod ci;
 mod models;
@@ -35,6 +36,8 @@ enum Task {
     Tidy,
     /// Install the weights of the embedded model.
     Models(models::ModelDir),
+    /// Measure.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Ci(args) => ci::run(&args),
         Task::Tidy => tidy::run(Cargo::default()),
         Task::Models(model_dir) => models::run(&model_dir),
+        Task::Bench(args) => bench::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 /// The file that is read if none is named and it is there.
 const DEFAULT_FILE: &str = "latimer.toml";
 const PREFIX: &str = "LATIMER_";
+/// Not a setting: the key that `latimer ask` sends to another server, without the prefix.
+const CLIENT_KEY: &str = "API_KEY";
 
 /// Everything that can be set, with its default.
 #[derive(Debug, Clone, Deserialize)]
@@ -231,7 +233,7 @@ pub enum ConfigError {
     Set(String),
     /// A wrong value or an unknown name; the text says where it came from.
     #[error("{0}")]
-    Invalid(Box<figment::Error>),
+    Invalid(String),
     /// `provider/model` expected.
     #[error("{setting}: {value:?} is not provider/model of a configured provider")]
     ModelName {
@@ -252,7 +254,7 @@ impl Config {
             None if Path::new(DEFAULT_FILE).is_file() => figment.merge(Toml::file_exact(DEFAULT_FILE)),
             None => figment,
         };
-        figment = figment.merge(Env::prefixed(PREFIX).split("__"));
+        figment = figment.merge(Env::prefixed(PREFIX).ignore(&[CLIENT_KEY]).split("__"));
         for setting in &overrides.set {
             let (path, value) = setting.split_once('=').ok_or_else(|| ConfigError::Set(setting.clone()))?;
             let value: figment::value::Value = value.parse().expect("every text is a value");
@@ -262,8 +264,28 @@ impl Config {
         figment = merge_flag(figment, "model_dir", overrides.model_dir.as_ref());
         let listen = (!overrides.listen.is_empty()).then_some(&overrides.listen);
         figment = merge_flag(figment, "server.listen", listen);
-        figment.extract().map_err(|error| ConfigError::Invalid(Box::new(error)))
+        figment.extract().map_err(|error| ConfigError::Invalid(in_words(error)))
     }
+}
+
+/// Each mistake with its setting and where it came from: a file, the environment, or a flag.
+fn in_words(errors: figment::Error) -> String {
+    let sentence = |error: figment::Error| {
+        let setting = error.path.join(".");
+        let origin = error.metadata.as_ref().map(|metadata| match &metadata.source {
+            Some(figment::Source::File(file)) => file.display().to_string(),
+            Some(_) => "a flag".to_owned(),
+            None => metadata.name.to_string(),
+        });
+        let what = error.kind.to_string();
+        match (setting.as_str(), origin) {
+            ("", None) => what,
+            ("", Some(origin)) => format!("{what} (from {origin})"),
+            (setting, None) => format!("{setting}: {what}"),
+            (setting, Some(origin)) => format!("{setting}: {what} (from {origin})"),
+        }
+    };
+    errors.into_iter().map(sentence).collect::<Vec<_>>().join("; ")
 }
 
 fn merge_flag<T: Serialize>(figment: Figment, path: &str, value: Option<&T>) -> Figment {
@@ -282,5 +304,5 @@ pub(crate) fn vendor_key(variable: &str) -> Option<SecretString> {
 
 /// An API key for `latimer ask` from the environment.
 pub(crate) fn client_key() -> Option<SecretString> {
-    vendor_key("LATIMER_API_KEY")
+    vendor_key(&format!("{PREFIX}{CLIENT_KEY}"))
 }

@@ -10,6 +10,7 @@ use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::router::Service;
 
@@ -35,6 +36,8 @@ pub(crate) struct Connections {
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) header_timeout: Duration,
     pub(crate) tasks: Tasks,
+    /// Fires when connections have had their time to end: a client that neither sends nor reads can't hold the end back.
+    pub(crate) cut: CancellationToken,
 }
 
 impl Connections {
@@ -80,7 +83,10 @@ impl Connections {
             () = self.tasks.closing().cancelled() => {
                 // What is being answered is answered whole; nothing more is read.
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::select! {
+                    ended = connection => ended,
+                    () = self.cut.cancelled() => Ok(()),
+                }
             }
         };
         if let Err(error) = ended {

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat::clock::{Clock, SystemClock};
+use chat::store::TurnStore;
 use chat::{Chat, Tasks};
 use identity::Keys;
+use identity::store::KeyStore;
 use store::{DataDir, SqliteStore};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::AdminFile;
 use crate::app::{App, Parts};
@@ -20,7 +24,7 @@ use crate::router;
 
 mod models;
 
-/// How long connections may take to end once their answers are whole.
+/// How long connections may take at least to end once the turns have; then they are cut.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// Why the server can't start.
@@ -65,8 +69,10 @@ pub enum StartError {
 /// A running server.
 pub struct Server {
     chat: Chat,
-    store: Arc<SqliteStore>,
+    /// `None` where whoever started the server owns the store.
+    store: Option<Arc<SqliteStore>>,
     connections: Tasks,
+    cut: CancellationToken,
     grace: Duration,
     addresses: Vec<SocketAddr>,
     answers: String,
@@ -82,10 +88,20 @@ impl Server {
     /// Starts, and returns once it accepts connections.
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let store = open_store(&config.data_dir, clock.as_ref()).await?;
-        let keys = Keys::new(store.clone(), clock.clone()).await?;
+        let server = Self::start_over(config, clock, store.clone(), store.clone()).await?;
+        Ok(Self { store: Some(store), ..server })
+    }
+
+    /// Starts over stores that the caller opened, and closes once the server has stopped.
+    pub async fn start_over(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        turns: Arc<dyn TurnStore>,
+        keys: Arc<dyn KeyStore>,
+    ) -> Result<Self, StartError> {
+        let keys = Keys::new(keys, clock.clone()).await?;
         let models = models::catalog(&config)?;
-        let chat =
-            Chat::start(store.clone(), models.catalog, clock, config.turn.settings(), Tasks::new()).await?;
+        let chat = Chat::start(turns, models.catalog, clock, config.turn.settings(), Tasks::new()).await?;
         let mut listeners = Vec::with_capacity(config.server.listen.len());
         for address in &config.server.listen {
             let failed = |source| StartError::Listen { address: *address, source };
@@ -106,18 +122,21 @@ impl Server {
             body_timeout: Duration::from_millis(config.server.body_timeout_ms),
         });
         let tasks = Tasks::new();
+        let cut = CancellationToken::new();
         let connections = Connections {
             service: router::service(app),
             slots: Arc::new(Semaphore::new(config.server.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
             header_timeout: Duration::from_millis(config.server.header_timeout_ms),
             tasks: tasks.clone(),
+            cut: cut.clone(),
         };
         listeners.into_iter().for_each(|listener| tasks.spawn(connections.clone().accept(listener)));
         let grace = Duration::from_millis(config.server.shutdown_grace_ms);
         Ok(Self {
             chat,
-            store,
+            store: None,
             connections: tasks,
+            cut,
             grace,
             addresses,
             answers: models.reason,
@@ -143,11 +162,23 @@ impl Server {
     /// Lets running turns finish within the grace time, ends the others with their text kept, then closes everything.
     /// True if no task had to be left behind.
     pub async fn stop(self) -> bool {
-        // Accepting ends and answers end with their turns; both at once, since each connection waits for its turn.
-        let turns = self.chat.shutdown(self.grace);
-        let connections = self.connections.close(self.grace + LAST_WRITES * 3);
-        let (turns_ended, connections_ended) = tokio::join!(turns, connections);
-        self.store.close().await;
+        // Accepting ends at once; what is being answered ends with its turn.
+        let grace_ends = Instant::now() + self.grace;
+        self.connections.closing().cancel();
+        let turns_ended = self.chat.shutdown(self.grace).await;
+        // Slow readers have the grace too.
+        let patience = grace_ends.duration_since(Instant::now()).max(LAST_WRITES);
+        if !self.connections.close(patience).await {
+            tracing::warn!(
+                connections = self.connections.running(),
+                "cut connections whose clients were stuck"
+            );
+            self.cut.cancel();
+        }
+        let connections_ended = self.connections.close(LAST_WRITES).await;
+        if let Some(store) = &self.store {
+            store.close().await;
+        }
         turns_ended && connections_ended
     }
 }

@@ -19,11 +19,11 @@ pub(super) async fn save_running_turns(chat: Arc<Inner>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut part = 0;
     loop {
-        ticks.tick().await;
-        let running = chat.running.running();
-        if running.is_empty() && chat.tasks.closing().is_cancelled() {
-            return;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = last_turn_at_shutdown(&chat) => return,
         }
+        let running = chat.running.running();
         // The next tick takes the next part; a turn keeps its part, since its id never changes.
         let due: Vec<_> = running.into_iter().filter(|log| part_of(log) == part).collect();
         part = (part + 1) % PARTS;
@@ -35,6 +35,18 @@ pub(super) async fn save_running_turns(chat: Arc<Inner>) {
         for turns in due.chunks(TURNS_PER_COMMIT) {
             save(&chat, turns).await;
         }
+    }
+}
+
+/// Waits until the server is stopping and no turn runs.
+async fn last_turn_at_shutdown(chat: &Inner) {
+    chat.tasks.closing().cancelled().await;
+    loop {
+        let changed = chat.running.changed();
+        if chat.running.running().is_empty() {
+            return;
+        }
+        changed.await;
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
+use tokio::time::Instant;
 
 use super::{Inner, Told, tell};
 use crate::error::{Error, ErrorKind};
@@ -20,6 +21,9 @@ use crate::turn_log::{StopReason, TurnLog};
 
 /// At most this many events become one write of the log.
 const BATCH: usize = 256;
+/// For at most so long more events are gathered for the same write. A burst is through long before, and a server that
+/// is so busy that its tasks wait longer for their turn gathers enough in one.
+const GATHERING: Duration = Duration::from_millis(5);
 /// Between two tries to record an end that could not be committed.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(10);
@@ -62,7 +66,7 @@ impl Turn {
     }
 
     async fn run(self, new: NewTurn) {
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let answer = AssertUnwindSafe(self.answer(&new)).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(turn.id = %new.head.turn, "the task of a turn panicked");
             Answer::failed(Error::new(ErrorKind::Internal, "the server failed while it was answering"))
@@ -142,9 +146,14 @@ impl Turn {
                 () = &mut too_late, if !begun => return Answer::failed(CompletionError::Timeout),
             };
             let Some(mut batch) = batch else { return Answer::failed(CompletionError::Truncated) };
-            // Let the connection hand over the rest of what it has read: one write to each reader instead of many.
-            tokio::task::yield_now().await;
-            batch.extend(events.next().now_or_never().flatten().unwrap_or_default());
+            // The connection hands over one piece of what it has read each time it runs. Let it run until it has no
+            // more: one write to each reader instead of one for every piece.
+            let gathering = Instant::now();
+            while batch.len() < BATCH && gathering.elapsed() < GATHERING {
+                tokio::task::yield_now().await;
+                let Some(more) = events.next().now_or_never().flatten() else { break };
+                batch.extend(more);
+            }
             begun = true;
             if let Some(answer) = self.record(batch) {
                 // Seeing the end of the response too lets its connection be used again; nothing waits for it.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use chat::ErrorKind;
 use chat::provider::FinishReason;
 use chat::turn::{Failure, Outcome};
+use chat::{ErrorKind, Settings};
+use testkit::provider::ScriptedProvider;
 
-use crate::house::{House, message, read_text, resumable};
+use crate::house::{House, message, quick, read_text, resumable};
 
 #[tokio::test]
 async fn running_turns_finish_within_the_grace() {
@@ -61,4 +62,17 @@ async fn a_turn_that_opens_after_the_grace_ends_too() {
     let (stream, all_ended) = tokio::join!(asking, shutting_down);
     assert!(all_ended);
     assert_eq!(stream.reply().await.end.outcome, Outcome::Failed(Failure::interrupted()));
+}
+
+#[tokio::test]
+async fn stopping_waits_for_no_checkpoint() {
+    let rarely = Settings { checkpoint_interval: Duration::from_secs(600), ..quick() };
+    let house = House::with(rarely, ScriptedProvider::new()).await;
+    let script = house.model.script();
+    let stream = house.ask(message("one", "hello")).await;
+    script.text("whole");
+    script.finish();
+    stream.reply().await;
+
+    assert!(house.chat.shutdown(Duration::from_secs(5)).await, "a task waits for the next checkpoint");
 }

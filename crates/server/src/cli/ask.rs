@@ -13,6 +13,8 @@ use super::keys::client;
 use crate::admin::AdminFile;
 use crate::config::{self, Config};
 
+const NO_SERVER: &str = "no server runs on this data directory; start one: latimer serve";
+
 #[derive(Debug, Args)]
 pub(super) struct Question {
     /// The question
@@ -49,12 +51,11 @@ struct Refusal {
 }
 
 pub(super) async fn run(config: &Config, question: Question) -> anyhow::Result<()> {
-    let (address, key) = match question.server {
-        Some(address) => (address, config::client_key()),
+    let (address, key) = match &question.server {
+        Some(address) => (address.clone(), config::client_key()),
         None => {
             let found = AdminFile::read(&config.data_dir).context("the address file can't be read")?;
-            let (address, token) =
-                found.context("no server runs on this data directory; start one: latimer serve")?;
+            let (address, token) = found.context(NO_SERVER)?;
             (address, Some(token))
         }
     };
@@ -67,7 +68,11 @@ pub(super) async fn run(config: &Config, question: Question) -> anyhow::Result<(
     if let Some(key) = key {
         request = request.bearer_auth(key.expose_secret());
     }
-    let response = request.send().await.with_context(|| format!("{address} can't be reached"))?;
+    let response = match request.send().await {
+        // A server that was killed has left its address behind.
+        Err(error) if error.is_connect() && question.server.is_none() => anyhow::bail!(NO_SERVER),
+        response => response.with_context(|| format!("{address} can't be reached"))?,
+    };
     print_events(refuse(response).await?).await
 }
 

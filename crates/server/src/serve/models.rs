@@ -15,8 +15,12 @@ use crate::config::{self, Config, ConfigError};
 
 const OPENAI_KEY: &str = "OPENAI_API_KEY";
 const ANTHROPIC_KEY: &str = "ANTHROPIC_API_KEY";
+/// The provider of the embedded model.
+const LOCAL: &str = "local";
 const NO_MODEL: &str = "no model is installed or configured: run `cargo xtask models` to install the small one, or set \
                         OPENAI_API_KEY or ANTHROPIC_API_KEY, and restart";
+
+type Settings = BTreeMap<String, ProviderSettings>;
 
 pub(super) struct Models {
     pub(super) catalog: ModelCatalog,
@@ -26,30 +30,22 @@ pub(super) struct Models {
 
 pub(super) fn catalog(config: &Config) -> Result<Models, StartError> {
     let (settings, from_environment) = provider_settings(config);
+    let default = config.models.default.as_deref().map(|name| model_name("models.default", name, &settings));
+    let (default, aliases) = (default.transpose()?, aliases(config, &settings)?);
     let mut providers = Vec::new();
     for (name, settings) in &settings {
         providers.push(provider_entry(name, settings)?);
     }
     let (local, missing) = local_entry(config);
     providers.extend(local);
-    let catalog = ModelCatalog {
-        default: config
-            .models
-            .default
-            .as_deref()
-            .map(|name| model_name("models.default", name))
-            .transpose()?,
-        aliases: aliases(config)?,
-        providers,
-        missing: missing.unwrap_or_else(|| NO_MODEL.to_owned()),
-    };
-    check_names(&catalog)?;
+    let missing = missing.unwrap_or_else(|| NO_MODEL.to_owned());
+    let catalog = ModelCatalog { default, aliases, providers, missing };
     let reason = reason(&catalog, config, from_environment);
     Ok(Models { catalog, reason })
 }
 
 /// What is configured; without any provider, one for each vendor whose key is in the environment.
-fn provider_settings(config: &Config) -> (BTreeMap<String, ProviderSettings>, bool) {
+fn provider_settings(config: &Config) -> (Settings, bool) {
     if !config.providers.is_empty() {
         return (config.providers.clone(), false);
     }
@@ -103,30 +99,21 @@ fn local_entry(_: &Config) -> (Option<ProviderEntry>, Option<String>) {
     (None, Some(built_without.to_owned()))
 }
 
-fn aliases(config: &Config) -> Result<BTreeMap<String, ModelName>, StartError> {
+fn aliases(config: &Config, settings: &Settings) -> Result<BTreeMap<String, ModelName>, StartError> {
     let alias = |(name, target): (&String, &String)| {
-        Ok((name.clone(), model_name(&format!("models.aliases.{name}"), target)?))
+        Ok((name.clone(), model_name(&format!("models.aliases.{name}"), target, settings)?))
     };
     config.models.aliases.iter().map(alias).collect()
 }
 
-fn model_name(setting: &str, value: &str) -> Result<ModelName, StartError> {
-    let wrong = || ConfigError::ModelName { setting: setting.to_owned(), value: value.to_owned() };
-    let (provider, model) = value.split_once('/').ok_or_else(wrong)?;
-    Ok(ModelName { provider: provider.to_owned(), model: model.to_owned() })
-}
-
-/// Names of models must be of providers that are there; the embedded one may be missing.
-fn check_names(catalog: &ModelCatalog) -> Result<(), StartError> {
-    let known = |name: &ModelName| {
-        name.provider == "local"
-            || catalog.providers.iter().any(|entry| entry.provider.name() == name.provider)
-    };
-    let named = catalog.aliases.iter().map(|(alias, name)| (format!("models.aliases.{alias}"), name));
-    let default = catalog.default.iter().map(|name| ("models.default".to_owned(), name));
-    match named.chain(default).find(|(_, name)| !known(name)) {
-        Some((setting, name)) => Err(ConfigError::ModelName { setting, value: name.to_string() }.into()),
-        None => Ok(()),
+/// A model of a provider that is there; the embedded one may be missing.
+fn model_name(setting: &str, value: &str, settings: &Settings) -> Result<ModelName, StartError> {
+    let known = |provider: &str| provider == LOCAL || settings.contains_key(provider);
+    match value.split_once('/') {
+        Some((provider, model)) if known(provider) => {
+            Ok(ModelName { provider: provider.to_owned(), model: model.to_owned() })
+        }
+        _ => Err(ConfigError::ModelName { setting: setting.to_owned(), value: value.to_owned() }.into()),
     }
 }
 
@@ -135,7 +122,7 @@ fn reason(catalog: &ModelCatalog, config: &Config, from_environment: bool) -> St
     let name = answering.name();
     let why = match (name.provider.as_str(), &config.models.default) {
         (_, Some(_)) => "models.default says so",
-        ("local", None) => "its weights are installed and no provider is configured",
+        (LOCAL, None) => "its weights are installed and no provider is configured",
         ("openai", None) if from_environment => "OPENAI_API_KEY is set",
         ("anthropic", None) if from_environment => "ANTHROPIC_API_KEY is set",
         (_, None) => "it is the first provider of the configuration",

@@ -30,6 +30,8 @@ pub(crate) struct Tally {
     pub(crate) words_due: usize,
     pub(crate) words_kept: usize,
     pub(crate) words_lost: usize,
+    /// How long before the kill the oldest lost word was seen.
+    pub(crate) oldest_loss: Duration,
 }
 
 impl Sum for Tally {
@@ -42,6 +44,7 @@ impl Sum for Tally {
             words_due: one.words_due + other.words_due,
             words_kept: one.words_kept + other.words_kept,
             words_lost: one.words_lost + other.words_lost,
+            oldest_loss: one.oldest_loss.max(other.oldest_loss),
         })
     }
 }
@@ -142,13 +145,14 @@ fn check_loss(cut: &Asked, stored: Option<&StoredTurn<'_>>, kill: &Kill, tally: 
         Some(_) => {}
         None => tally.unknown_absent += 1,
     }
-    let old = |at: Instant| kill.at.saturating_duration_since(at) > kill.may_be_lost;
-    let due = cut.seen.iter().filter(|(at, _)| old(*at)).count();
+    let age = |at: Instant| kill.at.saturating_duration_since(at);
+    let due = cut.seen.iter().filter(|(at, _)| age(*at) > kill.may_be_lost).count();
     let kept = stored.map_or(0, |stored| words_in(stored.text()));
     assert!(kept >= due, "{} words were due of the answer to {}, {kept} are stored", due, cut.question);
     tally.words_due += due;
     tally.words_kept += kept;
     tally.words_lost += seen.saturating_sub(kept);
+    tally.oldest_loss = cut.seen.get(kept).map_or(Duration::ZERO, |(at, _)| age(*at));
 }
 
 /// The reader comes back with the last number it knows: it gets what is stored beyond, and one end.

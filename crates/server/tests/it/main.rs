@@ -3,11 +3,14 @@
 mod auth;
 mod bad_input;
 mod bad_parameters;
+mod cli;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
 mod harness;
 mod models;
 mod ownership;
+mod program;
 mod seed;
+mod shutdown;
 mod streams;

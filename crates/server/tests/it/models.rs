@@ -17,7 +17,7 @@ use crate::harness::{TestServer, anthropic, check_error, message};
 async fn without_any_model_the_server_says_what_to_do() {
     let server = TestServer::start_with(|config, _| config.providers.clear()).await;
 
-    assert!(server.running().answers().contains("no model is configured"), "{}", server.running().answers());
+    assert!(server.running().answers().contains("cargo xtask models"), "{}", server.running().answers());
     let ready = server.get("/readyz").send().await.expect("an answer");
     assert_eq!(ready.status(), 200);
     assert_eq!(ready.json::<Value>().await.expect("JSON"), json!({ "status": "ok", "llm": "none" }));
@@ -227,7 +227,7 @@ async fn a_vendors_key_in_the_environment_is_enough() {
             &["--set", "models.default=openai/gpt-4o"],
             "openai/gpt-4o answers: models.default says so\n",
         ),
-        (&[], &[], "no model is configured"),
+        (&[], &[], "cargo xtask models"),
     ] {
         let data = TempDir::new().expect("a temporary directory");
         let (program, banner) = run_program(&data, environment, arguments).await;

@@ -4,6 +4,7 @@
 //! without a route.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName};
 use secrecy::{ExposeSecret, SecretString};
@@ -164,6 +165,8 @@ impl Probe<'_> {
             url = format!("{url}?{name}={}", self.id);
         }
         let mut request = server.client.request(method.parse().expect("a method"), server.url(&url));
+        // Who follows another's running turn would wait for its end.
+        request = request.timeout(Duration::from_secs(10));
         if method == "POST" {
             request = request.json(&self.body(path));
         }

@@ -28,6 +28,8 @@ struct Found {
     same_name: Option<Vec<u8>>,
     /// The message of the question's id, if it is there.
     same_message: Option<SameMessage>,
+    /// No message is left of the account's limit.
+    quota_exceeded: bool,
 }
 
 enum SameMessage {
@@ -59,12 +61,15 @@ pub(super) async fn open_turn(
             Err(error) => return Ok(Err(error)),
         },
     };
-    if !reserve_quota(db, open).await? {
+    if found.quota_exceeded {
         return Ok(Err(quota_exceeded(db, open).await?));
     }
 
     let conversation = match found.conversation {
-        Some(id) => id,
+        Some(id) => {
+            select_path(db, open, id).await?;
+            id
+        }
         None => insert_conversation(db, open).await?,
     };
     for import in &open.imports {
@@ -73,7 +78,6 @@ pub(super) async fn open_turn(
         parent = Some(Parent { at: MessageRef { turn: import.turn, side }, id: import.message.id.clone() });
     }
     insert_turn(db, open, conversation, parent.as_ref(), question).await?;
-    select_path(db, open, conversation).await?;
     remember_key(db, open).await?;
     let head = TurnHead {
         turn: open.turn,
@@ -155,8 +159,11 @@ async fn look(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<Found>
         "SELECT c.id AS conversation, c.tip_turn AS turn, c.tip_side AS side, \
              p.question_id AS question_id, p.answer_id AS answer_id, n.request_hash AS same_name, \
              q.id AS same_turn, q.conversation AS same_conversation, q.question AS same_question, \
-             a.id AS same_answer \
+             a.id AS same_answer, \
+             CASE WHEN o.message_limit IS NULL THEN 0 ELSE o.message_limit <= \
+                 (SELECT count(*) FROM quota_ledger WHERE account = ?1 AND reserved_at > ?6) END AS quota_exceeded \
          FROM (SELECT 1) \
+         LEFT JOIN accounts o ON o.id = ?1 \
          LEFT JOIN conversations c ON c.account = ?1 AND c.dialect = ?2 AND c.name = ?3 \
          LEFT JOIN turns p ON p.id = c.tip_turn \
          LEFT JOIN turns n ON n.account = ?1 AND n.name = ?4 \
@@ -168,6 +175,7 @@ async fn look(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<Found>
     .bind(open.conversation_name.as_str())
     .bind(open.name.as_str())
     .bind(question_id)
+    .bind(open.opened_at.as_millisecond() - QUOTA_WINDOW_MS)
     .fetch_one(db)
     .await?;
     let conversation = conversation_id(&row, "conversation")?;
@@ -176,6 +184,7 @@ async fn look(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<Found>
         tip: parent(&row)?,
         same_name: row.try_get("same_name")?,
         same_message: same_message(&row, open)?,
+        quota_exceeded: row.try_get("quota_exceeded")?,
     })
 }
 
@@ -240,23 +249,6 @@ fn parent(row: &SqliteRow) -> sqlx::Result<Option<Parent>> {
     Ok(id.map(|id| Parent { at, id }))
 }
 
-async fn reserve_quota(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<bool> {
-    let now = open.opened_at.as_millisecond();
-    let reserved = sqlx::query(
-        "INSERT INTO quota_ledger (turn, account, reserved_at) SELECT ?1, id, ?3 FROM accounts WHERE id = ?2 \
-         AND (message_limit IS NULL OR message_limit > \
-             (SELECT count(*) FROM quota_ledger WHERE account = ?2 AND reserved_at > ?4))",
-    )
-    .bind(open.turn.as_bytes().as_slice())
-    .bind(open.account.as_bytes().as_slice())
-    .bind(now)
-    .bind(now - QUOTA_WINDOW_MS)
-    .execute(db)
-    .await?;
-    Ok(reserved.rows_affected() == 1)
-}
-
-/// Fails if there is no such account at all.
 async fn quota_exceeded(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<OpenError> {
     let now = open.opened_at.as_millisecond();
     let oldest: Option<i64> = sqlx::query_scalar(
@@ -271,15 +263,18 @@ async fn quota_exceeded(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Res
     Ok(OpenError::QuotaExceeded { retry_after: frees_in.max(0).unsigned_abs().div_ceil(1000).max(1) })
 }
 
+/// Makes the conversation, its path selected up to the new turn.
 async fn insert_conversation(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<ConversationId> {
     let now = open.opened_at.as_millisecond();
     sqlx::query(
-        "INSERT INTO conversations (id, account, dialect, name, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO conversations (id, account, dialect, name, tip_turn, tip_side, created_at, updated_at) \
+         VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
     )
     .bind(open.conversation.as_bytes().as_slice())
     .bind(open.account.as_bytes().as_slice())
     .bind(dialect_name(open.dialect))
     .bind(open.conversation_name.as_str())
+    .bind(open.turn.as_bytes().as_slice())
     .bind(now)
     .bind(now)
     .execute(db)
@@ -319,6 +314,8 @@ async fn insert_import(
     Ok(())
 }
 
+/// Stores the turn and reserves its message of the quota. Two statements in one call, since each call is a way to the
+/// database's thread and back, which costs more than the statement.
 async fn insert_turn(
     db: &mut SqliteConnection,
     open: &OpenTurn,
@@ -329,7 +326,8 @@ async fn insert_turn(
     sqlx::query(
         "INSERT INTO turns (id, account, conversation, name, parent_turn, parent_side, question_id, question, \
          answer_id, asked_provider, asked_model, answered_provider, answered_model, opened_at, owner, request_hash) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?); \
+         INSERT INTO quota_ledger (turn, account, reserved_at) VALUES (?, ?, ?)",
     )
     .bind(open.turn.as_bytes().as_slice())
     .bind(open.account.as_bytes().as_slice())
@@ -347,6 +345,9 @@ async fn insert_turn(
     .bind(open.opened_at.as_millisecond())
     .bind(open.owner.as_str())
     .bind(open.request_hash.as_slice())
+    .bind(open.turn.as_bytes().as_slice())
+    .bind(open.account.as_bytes().as_slice())
+    .bind(open.opened_at.as_millisecond())
     .execute(db)
     .await?;
     Ok(())

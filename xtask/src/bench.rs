@@ -1,0 +1,60 @@
+//! `bench`: the figures of `benches/README.md`, and the proof in CI that they can still be taken.
+
+use std::process::{Command, Stdio};
+
+use crate::cargo::{Cargo, succeed};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(clap::Subcommand)]
+enum Bench {
+    /// Streamed answers beside nginx: time to the first token, CPU, memory, stops.
+    Stream {
+        /// Tiny counts and the profile of the tests: shows that it works, measures nothing.
+        #[arg(long)]
+        smoke: bool,
+    },
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let Bench::Stream { smoke } = args.bench;
+    if smoke {
+        return stream_smoke(Cargo::default());
+    }
+    install_nginx();
+    // A stream is two descriptors to the load and two to the server.
+    let mut bench = Command::new("sh");
+    bench.current_dir(crate::cargo::root());
+    bench.args([
+        "-c",
+        "ulimit -n $(ulimit -H -n) && exec cargo bench --package server --no-default-features --bench stream",
+    ]);
+    succeed(&mut bench)
+}
+
+/// Runs everything once, in the profile and with the features that the tests were built with.
+pub(crate) fn stream_smoke(cargo: Cargo) -> anyhow::Result<()> {
+    cargo.run("bench --profile dev --workspace --bench stream --locked -- --smoke")
+}
+
+/// Without nginx the bench leaves its column out, and says so.
+fn install_nginx() {
+    let quiet = |program: &str, args: &[&str]| {
+        let ran = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        ran.is_ok_and(|status| status.success())
+    };
+    if quiet("nginx", &["-v"]) {
+        return;
+    }
+    println!("installing nginx to measure beside");
+    if !quiet("apt-get", &["install", "-y", "nginx-light"]) && !quiet("apt-get", &["install", "-y", "nginx"])
+    {
+        eprintln!(
+            "nginx could not be installed: run `apt-get install nginx-light` as root to measure beside it"
+        );
+    }
+}
