@@ -1,7 +1,17 @@
-//! [`Fault`]: what goes wrong here and is nobody's fault but ours.
+//! [`Fault`], what goes wrong here and is nobody's fault but ours; and what each failure of this crate's is to a dialect.
+
+use std::time::Duration;
 
 use chat::store::StoreError;
 use chat::{Error, ErrorKind};
+
+use crate::directory::DirectoryError;
+use crate::identity::SignInError;
+use crate::keys::KeysError;
+use crate::tokens::TokenError;
+
+/// When an issuer that can't be reached is worth another try: key sets are fetched no more often.
+const ISSUER_PAUSE: Duration = Duration::from_secs(10);
 
 /// Not the caller's fault.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,6 +35,33 @@ impl From<Fault> for Error {
         match fault {
             Fault::Store(error) => error.into(),
             Fault::Crypto(_) => Self::new(ErrorKind::Internal, "the server failed").because(fault),
+        }
+    }
+}
+
+impl From<SignInError> for Error {
+    fn from(error: SignInError) -> Self {
+        let kind = match &error {
+            SignInError::Key(KeysError::Store(store)) | SignInError::Token(TokenError::Store(store)) => {
+                return store.clone().into();
+            }
+            SignInError::Token(TokenError::RoleRequired) => ErrorKind::Forbidden,
+            SignInError::Token(TokenError::Unavailable) => {
+                ErrorKind::Unavailable { retry_after: ISSUER_PAUSE }
+            }
+            SignInError::Key(_) | SignInError::Token(_) => ErrorKind::Unauthorized,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<DirectoryError> for Error {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Invalid { field, .. } => Self::invalid(field, error.to_string()),
+            DirectoryError::Taken(_) => Self::new(ErrorKind::Conflict, error.to_string()),
+            DirectoryError::NotFound(what) => Self::not_found(what),
+            DirectoryError::Fault(fault) => fault.into(),
         }
     }
 }

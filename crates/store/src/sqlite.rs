@@ -141,11 +141,15 @@ async fn migrate(
             tracing::info!(backup = %backup.display(), "backed up the database before migrating it");
         }
     }
-    let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(MIGRATIONS.map(migration).into()).run(connection).await?;
+    migrator(&MIGRATIONS).run(connection).await?;
     Ok(())
+}
+
+fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(migrations.iter().map(migration).collect())
 }
 
 /// Sorts a database error by what a caller can do about it.
@@ -242,6 +246,8 @@ impl AssistantStore for SqliteStore {
 
 #[cfg(test)]
 mod tests {
+    use ::identity::store::KeyStore as _;
+
     use super::*;
 
     #[tokio::test]
@@ -254,5 +260,22 @@ mod tests {
         let foreign_keys: bool =
             sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(&mut writer).await.unwrap();
         assert_eq!((journal.as_str(), synchronous, foreign_keys), ("wal", 2, true), "2 is FULL");
+    }
+    #[tokio::test]
+    async fn keys_from_before_there_were_scopes_are_good_for_everything_but_administration() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::lock(dir.path()).unwrap();
+        let clock = testkit::ManualClock::new();
+        let mut before = SqliteConnection::connect_with(&connect_options(&data_dir)).await.unwrap();
+        migrator(&MIGRATIONS[..1]).run(&mut before).await.unwrap();
+        let rows = "INSERT INTO accounts (id, name, created_at) VALUES (x'00112233445566778899aabbccddeeff', 'ada', 0); \
+                    INSERT INTO api_keys (id, account, label, hash, created_at) \
+                    VALUES ('key_1', x'00112233445566778899aabbccddeeff', 'laptop', zeroblob(32), 0)";
+        sqlx::raw_sql(rows).execute(&mut before).await.unwrap();
+        before.close().await.unwrap();
+
+        let store = SqliteStore::open(data_dir, &clock).await.unwrap();
+        let owner = store.key_owner([0; 32]).await.unwrap().unwrap();
+        assert_eq!((owner.scopes, owner.is_admin, owner.expires_at), (chat::Scopes::EVERYDAY, false, None));
     }
 }

@@ -62,15 +62,25 @@ struct Key {
 impl FakeIssuer {
     /// An issuer of this name, `https://…`, with one RSA key, `key-1`.
     pub fn new(name: &str) -> Self {
+        let issuer = Self::with_keys(name, Vec::new());
+        issuer.rotate();
+        issuer
+    }
+
+    /// A forger: signs in this name by a key that it has got hold of, in PKCS#8.
+    pub fn with_stolen_key(name: &str, id: &str, private_key: &[u8]) -> Self {
+        let pair = RsaKeyPair::from_pkcs8(private_key).expect("an RSA key");
+        Self::with_keys(name, vec![Key { id: id.to_owned(), pair: Pair::Rsa(pair) }])
+    }
+
+    fn with_keys(name: &str, keys: Vec<Key>) -> Self {
         let shared = Shared {
-            keys: Mutex::default(),
+            keys: Mutex::new(keys),
             mood: Mutex::new(Mood::Well),
             fetches: AtomicUsize::new(0),
             made: AtomicUsize::new(0),
         };
-        let issuer = Self { name: name.to_owned(), shared: Arc::new(shared) };
-        issuer.rotate();
-        issuer
+        Self { name: name.to_owned(), shared: Arc::new(shared) }
     }
 
     /// Its name, as its tokens have it.
@@ -156,9 +166,12 @@ impl FakeIssuer {
 
     /// Its key set: as Keycloak's, it begins with a key for encryption and holds one that nobody understands.
     pub fn key_set(&self) -> Value {
-        let mut keys = vec![json!({
-            "kid": "for-encryption", "kty": "RSA", "alg": "RSA-OAEP", "use": "enc", "n": "AQAB", "e": "AQAB",
-        })];
+        // The same key under another name, so that a signature by it proves something to whoever takes it.
+        let mut for_encryption = newest(&self.keys()).public();
+        for_encryption["kid"] = json!("for-encryption");
+        for_encryption["use"] = json!("enc");
+        for_encryption.as_object_mut().expect("a key is an object").remove("alg");
+        let mut keys = vec![for_encryption];
         keys.push(json!({"kid": "from-the-future", "kty": "ML-DSA", "alg": "ML-DSA-65", "pub": "AAAA"}));
         keys.extend(self.keys().iter().map(Key::public));
         json!({ "keys": keys })

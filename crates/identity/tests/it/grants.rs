@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat::SignIn;
 use identity::issuer::LoginError;
-use identity::store::{ServiceClient, UserChange};
+use identity::store::{IssuerStore as _, ServiceClient, UserChange};
 use identity::tokens::IssuerSettings;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -236,6 +236,21 @@ async fn keys_rotate_without_breaking_live_tokens() {
 }
 
 #[tokio::test]
+async fn a_key_out_of_publication_proves_nothing() {
+    let house = House::new().await;
+    let ada = house.user("ada").await.to_string();
+    let key = house.store.signing_keys().await.unwrap().remove(0);
+    let name = house.identity.issuer.issuer();
+    let thief = FakeIssuer::with_stolen_key(name, &key.id, key.private_key.expose_secret());
+    house.identity.issuer.rotate_keys().await.unwrap();
+    let token = || thief.sign(&thief.claims(&house.clock, &ada));
+    house.identity.authenticate(&token()).await.unwrap();
+    house.clock.advance(Duration::from_secs(10 * 60 * 60));
+    let refused = house.identity.authenticate(&token()).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the token's key is not known");
+}
+
+#[tokio::test]
 async fn a_local_login() {
     let house = House::new().await;
     let ada = house.user("ada").await;
@@ -347,4 +362,27 @@ async fn a_recalled_token_is_refused() {
     assert!(house.identity.authenticate(&token).await.is_err(), "it was out when the account was shut out");
     let token = house.sign_in("ada", PASSWORD).await.unwrap().access_token;
     house.identity.authenticate(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_services_token_is_recalled_too() {
+    let house = House::new().await;
+    let rights = ServiceClient { service_account: true, ..ServiceClient::default() };
+    let robot = house.identity.directory.add_client("robot", rights).await.unwrap();
+    let service = house.identity.directory.user("service-account-robot").await.unwrap().account;
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "robot"),
+        ("client_secret", robot.secret.expose_secret()),
+    ];
+    let before = house.ask(&form).await.unwrap().access_token;
+    house.clock.advance(Duration::from_secs(1));
+    for disabled in [true, false] {
+        let change = UserChange { disabled: Some(disabled), ..UserChange::default() };
+        house.identity.directory.change_user(service, change).await.unwrap();
+        assert_eq!(house.ask(&form).await.is_err(), disabled);
+    }
+    assert!(house.identity.authenticate(&before).await.is_err());
+    let after = house.ask(&form).await.unwrap().access_token;
+    assert_eq!(house.identity.authenticate(&after).await.unwrap().account(), service);
 }

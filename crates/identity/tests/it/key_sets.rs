@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use identity::TokenError;
+use chat::ErrorKind;
+use identity::{SignInError, TokenError};
 use serde_json::json;
 use testkit::issuer::Mood;
 
@@ -78,6 +79,8 @@ async fn an_issuer_that_is_down_at_the_start_is_named_and_heals() {
     assert_eq!(place.house.identity.tokens.unreached(), [ELSEWHERE]);
     let refused = place.take(&place.token(json!({}))).await;
     assert!(matches!(refused, Err(TokenError::Unavailable)), "{refused:?}");
+    let error = chat::Error::from(SignInError::from(refused.unwrap_err()));
+    assert_eq!(error.kind, ErrorKind::Unavailable { retry_after: Duration::from_secs(10) });
 
     place.issuer.set_mood(Mood::Well);
     place.house.clock.advance(Duration::from_secs(10));
@@ -93,4 +96,15 @@ async fn a_clock_that_jumps_is_believed() {
     place.house.clock.advance(Duration::from_secs(40 * 24 * 60 * 60));
     assert!(matches!(place.take(&token).await, Err(TokenError::Expired)));
     place.take(&place.token(json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_stops_no_fetch() {
+    let place = Elsewhere::new().await;
+    let token = place.token(json!({}));
+    place.take(&token).await.unwrap();
+    place.house.clock.set_back(Duration::from_secs(60 * 60));
+    place.issuer.rotate();
+    place.take(&place.token(json!({}))).await.unwrap();
+    place.take(&place.issuer.sign(&place.claims(&json!({"sub": "bob"})))).await.unwrap();
 }

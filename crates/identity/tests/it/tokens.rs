@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use chat::ErrorKind;
 use chat::clock::Clock as _;
-use identity::TokenError;
 use identity::store::UserChange;
 use identity::tokens::{KeysAt, TokenAlgorithm};
+use identity::{SignInError, TokenError};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use testkit::issuer::{FakeIssuer, Mood};
@@ -57,6 +58,16 @@ async fn an_older_token_does_not_take_back_what_a_newer_one_said() {
     assert_eq!(place.projects(&place.token(json!({"applications": "sales"}))).await, ["(ada)", "sales"]);
     assert_eq!(place.projects(&old).await, ["(ada)", "sales"]);
     assert!(!place.take(&old).await.unwrap().is_admin());
+}
+
+#[tokio::test]
+async fn a_token_from_the_future_is_not_the_last_word_for_ever() {
+    let place = Elsewhere::new().await;
+    let now = place.house.clock.now().as_second();
+    let future = json!({"applications": "demo", "iat": now + 1_000_000});
+    assert_eq!(place.projects(&place.token(future)).await, ["(ada)", "demo"]);
+    place.house.clock.advance(Duration::from_secs(1));
+    assert_eq!(place.projects(&place.token(json!({"applications": "sales"}))).await, ["(ada)", "sales"]);
 }
 
 #[tokio::test]
@@ -244,6 +255,11 @@ async fn settings_of_an_issuer() {
     let no_role = json!({"realm_access": {"roles": ["offline_access"]}});
     let refused = place.take(&place.token(no_role)).await;
     assert!(matches!(refused, Err(TokenError::RoleRequired)), "{refused:?}");
+    let error = chat::Error::from(SignInError::from(refused.unwrap_err()));
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (ErrorKind::Forbidden, "a role is needed: admin or developer")
+    );
 
     let url = format!("{ELSEWHERE}/protocol/openid-connect/certs");
     let place = Elsewhere::with(|settings| settings.keys = KeysAt::Url(url)).await;
