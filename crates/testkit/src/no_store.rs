@@ -9,8 +9,6 @@ use chat::store::{
 use chat::turn::{Dialect, MessageRef, TurnHead};
 use jiff::Timestamp;
 
-mod people;
-
 /// Opens every turn in a new conversation, forgets what it is told and finds nothing. It breaks the promise of
 /// `chat::store` on purpose, and no test of behavior may use it.
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,7 +7,7 @@ use chat::turn::{Dialect, Input, Outcome, TurnRequest, WhenUnread};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::chat::{check_model, idempotency_key, name_model};
+use super::chat::{check_model, name_model};
 use super::encode::PlainText;
 use super::{CodmirError, wire};
 use crate::app::App;
