@@ -6,13 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use crate::client::Dialect;
 
-/// The core of the server, and the core of the mock upstream and the load.
-const SERVER_CORE: &str = "0";
-const LOAD_CORE: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server, or the upstream itself. Dropping it ends the process.
@@ -30,16 +27,39 @@ pub(crate) struct Usage {
     pub(crate) resident: u64,
 }
 
-/// Pins this process, and with it the mock upstream and the load, before any thread is started.
-pub(crate) fn pin_load() -> anyhow::Result<()> {
-    let own = std::process::id().to_string();
-    let pinned = Command::new("taskset")
-        .args(["-p", "-c", &LOAD_CORE.to_string(), &own])
-        .stdout(Stdio::null())
-        .status()
-        .context("taskset (of util-linux) is needed")?;
-    ensure!(pinned.success(), "a second core is needed, for the load must not disturb the server");
-    Ok(())
+/// The core of the servers, and the core of the mock upstream and the load.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cores {
+    server: u32,
+    load: u32,
+}
+
+impl Cores {
+    /// The first two that this process may use.
+    pub(crate) fn choose() -> anyhow::Result<Self> {
+        let status = fs::read_to_string("/proc/self/status")?;
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        let mut cores = Vec::new();
+        for range in list.context("no list of cores")?.trim().split(',') {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            cores.extend(first.parse::<u32>()?..=last.parse()?);
+        }
+        match cores[..] {
+            [server, load, ..] => Ok(Self { server, load }),
+            _ => bail!("a second core is needed, for the load must not disturb the server"),
+        }
+    }
+
+    /// Pins this process, and with it the mock upstream and the load, before any thread is started.
+    pub(crate) fn pin_load(self) -> anyhow::Result<()> {
+        let (core, own) = (self.load.to_string(), std::process::id().to_string());
+        let pinned = Command::new("taskset").args(["-p", "-c", &core, &own]).stdout(Stdio::null()).status();
+        ensure!(
+            pinned.context("taskset (of util-linux, as is setpriv) is needed")?.success(),
+            "the load can't be pinned"
+        );
+        Ok(())
+    }
 }
 
 impl Target {
@@ -49,7 +69,7 @@ impl Target {
     }
 
     /// nginx as a plain proxy; `None` if it is not installed.
-    pub(crate) fn nginx(dir: &Path, upstream: SocketAddr) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn nginx(cores: Cores, dir: &Path, upstream: SocketAddr) -> anyhow::Result<Option<Self>> {
         let installed = Command::new("nginx").arg("-v").stderr(Stdio::null()).status();
         if !installed.is_ok_and(|status| status.success()) {
             return Ok(None);
@@ -60,26 +80,27 @@ impl Target {
         fs::write(&file, nginx_conf(dir, address, upstream))?;
         let mut command = Command::new("nginx");
         command.arg("-p").arg(dir).arg("-e").arg(dir.join("error.log")).arg("-c").arg(&file);
-        Self::start("nginx", &command, address, Dialect::OpenAi, dir).map(Some)
+        Self::start(cores, "nginx", &command, address, Dialect::OpenAi, dir).map(Some)
     }
 
     /// The program as it is installed.
-    pub(crate) fn latimer(dir: &Path, upstream: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn latimer(cores: Cores, dir: &Path, upstream: SocketAddr) -> anyhow::Result<Self> {
         let (config, address) = latimer_toml(dir, upstream)?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_latimer"));
         command.arg("serve").arg("--config").arg(config);
-        Self::start("Latimer", &command, address, Dialect::Codmir, dir)
+        Self::start(cores, "Latimer", &command, address, Dialect::Codmir, dir)
     }
 
     /// The same server over a store that keeps nothing.
-    pub(crate) fn without_store(dir: &Path, upstream: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn without_store(cores: Cores, dir: &Path, upstream: SocketAddr) -> anyhow::Result<Self> {
         let (config, address) = latimer_toml(dir, upstream)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--serve-without-store").arg(config);
-        Self::start("without a store", &command, address, Dialect::Codmir, dir)
+        Self::start(cores, "without a store", &command, address, Dialect::Codmir, dir)
     }
 
     fn start(
+        cores: Cores,
         name: &'static str,
         command: &Command,
         address: SocketAddr,
@@ -87,8 +108,12 @@ impl Target {
         dir: &Path,
     ) -> anyhow::Result<Self> {
         let log = fs::File::create(dir.join("log"))?;
-        let mut pinned = Command::new("taskset");
-        pinned.args(["-c", SERVER_CORE]).arg(command.get_program()).args(command.get_args());
+        // It ends with us, even if we are killed.
+        let mut pinned = Command::new("setpriv");
+        pinned
+            .args(["--pdeathsig", "KILL", "taskset", "-c", &cores.server.to_string()])
+            .arg(command.get_program())
+            .args(command.get_args());
         let process = pinned.stdout(log.try_clone()?).stderr(log).spawn().with_context(|| name)?;
         let target = Self { name, address, dialect, process: Some(process) };
         let begun = Instant::now();
@@ -112,7 +137,8 @@ impl Target {
         let proc = PathBuf::from(format!("/proc/{process}"));
         let mut nanoseconds = 0;
         for thread in fs::read_dir(proc.join("task"))? {
-            let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
+            // A thread may end while it is looked at.
+            let Ok(schedstat) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
             nanoseconds += schedstat.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
         let status = fs::read_to_string(proc.join("status"))?;
