@@ -63,7 +63,7 @@ pub struct ServerConfig {
     pub header_timeout_ms: u64,
     /// How long a request's body may take.
     pub body_timeout_ms: u64,
-    /// How long a stream is silent before a heartbeat goes out.
+    /// How long a stream is silent before a heartbeat goes out: early enough that no 15 seconds pass without a byte.
     pub heartbeat_interval_ms: u64,
     /// How long running turns may take to finish after SIGTERM.
     pub shutdown_grace_ms: u64,
@@ -215,7 +215,7 @@ impl Default for ServerConfig {
             max_connections: 16_384,
             header_timeout_ms: 20_000,
             body_timeout_ms: 60_000,
-            heartbeat_interval_ms: 15_000,
+            heartbeat_interval_ms: 14_500,
             shutdown_grace_ms: 30_000,
             worker_threads: None,
         }
