@@ -239,11 +239,6 @@ impl Chat {
         self.inner.tasks.closing().is_cancelled()
     }
 
-    /// How many turns run in this process.
-    pub fn running_turns(&self) -> usize {
-        self.inner.running.running().len()
-    }
-
     /// Answers if the store can be read.
     pub async fn ping(&self) -> Result<(), Error> {
         Ok(self.inner.store.ping().await?)

@@ -213,11 +213,6 @@ impl Server {
         self.first_start.as_ref()
     }
 
-    /// Turns and streams that are at work: none, when nobody asks anything.
-    pub fn tasks(&self) -> (usize, usize) {
-        (self.chat.running_turns(), self.connections.running())
-    }
-
     /// Lets running turns finish within the grace time, ends the others with their text kept, then closes everything.
     /// True if no task had to be left behind.
     pub async fn stop(self) -> bool {
