@@ -9,6 +9,7 @@ mod lists;
 mod prompts;
 mod reading;
 mod repeats;
+mod scopes;
 mod shutdown;
 mod stops;
 mod tampered_store;
