@@ -16,10 +16,10 @@ use crate::provider::{PromptMessage, Role};
 use crate::registry::Registry;
 use crate::store::{
     HistoryPage, ImportedMessage, NewMessage, OpenError, OpenTurn, Opened, Place, StoredConversation,
-    TurnStore,
+    StoredTurn, TurnStore,
 };
 use crate::tasks::Tasks;
-use crate::turn::{Dialect, Input, ListedMessage, MessageRef, ModelName, TurnRequest};
+use crate::turn::{Dialect, Follows, Input, ListedMessage, MessageRef, ModelName, TurnRequest};
 use crate::turn_log::{Reply, StopReason, TurnLog, TurnStream};
 
 mod checkpoints;
@@ -31,6 +31,8 @@ const PATH_BYTES: usize = 16 << 20;
 const OPENING: Duration = Duration::from_secs(1);
 /// How long a task may take to end once its turn was told to stop by shutdown: one commit.
 const LAST_COMMIT: Duration = Duration::from_secs(10);
+/// Characters of its first question that a conversation is called by.
+const TITLE: usize = 50;
 
 /// What the operator may set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,6 +221,28 @@ impl Chat {
         found.ok_or_else(|| Error::not_found("session"))
     }
 
+    /// A turn as it is stored: of one that runs, the text of its last checkpoint.
+    pub async fn turn(
+        &self,
+        principal: &Principal,
+        dialect: Dialect,
+        name: &str,
+    ) -> Result<StoredTurn, Error> {
+        check_scope(principal)?;
+        let found = self.inner.store.turn(principal.account(), name).await?;
+        found.filter(|turn| turn.dialect == dialect).ok_or_else(|| Error::not_found("turn"))
+    }
+
+    /// Stops what runs in a conversation, and waits for its record.
+    pub(crate) async fn stop_all(&self, conversation: ConversationId) {
+        let running = self.inner.running.running();
+        let is_its = |log: &&Arc<TurnLog>| log.head().is_some_and(|head| head.conversation == conversation);
+        for log in running.iter().filter(is_its) {
+            log.stop(StopReason::Requested);
+            log.read_from(0).reply().await;
+        }
+    }
+
     /// A page of its selected path: at most `limit` messages before the message `before`, else the newest.
     pub async fn history(
         &self,
@@ -272,8 +296,8 @@ impl Chat {
             model: request.model.clone().unwrap_or_else(|| answered_by.model.clone()),
         };
         let (place, imports, question) = match &request.input {
-            Input::Message { id, content, parent } => {
-                let place = parent.clone().map_or(Place::Tip, Place::AfterId);
+            Input::Message { id, content, follows } => {
+                let place = self.place_of(principal, request, follows).await?;
                 (place, Vec::new(), Some(new_message(id.as_deref(), content)))
             }
             Input::Transcript(list) => self.plan_list(principal, request, list).await?,
@@ -285,10 +309,14 @@ impl Chat {
             dialect: request.dialect,
             conversation: ConversationId::new(clock),
             conversation_name: request.conversation.clone().unwrap_or_else(|| public_id("sess_")),
+            title: title(&request.input),
             place,
             imports,
             question,
+            markup: request.markup.clone(),
+            assistant: request.assistant.clone(),
             answer_id: public_id("resp_"),
+            keep: request.keep,
             asked,
             answered_by,
             opened_at: clock.now(),
@@ -296,6 +324,30 @@ impl Chat {
             request_hash: request.request_hash,
             idempotency: request.idempotency.clone(),
         })
+    }
+
+    async fn place_of(
+        &self,
+        principal: &Principal,
+        request: &TurnRequest,
+        follows: &Follows,
+    ) -> Result<Place, Error> {
+        let number = match follows {
+            Follows::Tip => return Ok(Place::Tip),
+            Follows::Message(id) => return Ok(Place::AfterId(id.clone())),
+            Follows::Question(number) => *number,
+        };
+        let path = self.selected_path(principal, request).await?;
+        let questions = || path.iter().enumerate().filter(|(_, message)| message.role == Role::User);
+        match questions().nth(number) {
+            Some((0, _)) => Ok(Place::Root),
+            Some((at, _)) => Ok(Place::After(path[at - 1].at)),
+            None if questions().count() == number => Ok(Place::Tip),
+            None => {
+                let message = "the conversation has no question of this number; leave it out to ask the next";
+                Err(Error::invalid("historyIndex", message))
+            }
+        }
     }
 
     async fn plan_list(
@@ -367,11 +419,23 @@ impl Inner {
 }
 
 /// Credentials can be made for less than chat.
-fn check_scope(principal: &Principal) -> Result<(), Error> {
+pub(crate) fn check_scope(principal: &Principal) -> Result<(), Error> {
     if principal.may(Scope::Chat) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Forbidden, "these credentials are not good for chat"))
+}
+
+/// The beginning of what is asked.
+fn title(input: &Input) -> String {
+    let text = match input {
+        Input::Message { content, .. } => content.as_str(),
+        Input::Transcript(list) => list.last().map_or("", |message| message.content.as_str()),
+    };
+    match text.char_indices().nth(TITLE) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn new_message(id: Option<&str>, content: &str) -> NewMessage {

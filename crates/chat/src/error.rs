@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Provider,
     /// The model's provider did not answer in time.
     ProviderTimeout,
+    /// The model's answer is not in the form that was asked for.
+    UnfitAnswer,
     /// Can't be served now.
     Unavailable {
         /// When to try again.

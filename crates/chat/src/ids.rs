@@ -74,6 +74,11 @@ pub fn public_id(prefix: &str) -> String {
     format!("{prefix}{}", random_base62(22))
 }
 
+/// A new random UUID as text, for dialects whose ids are such.
+pub fn random_uuid() -> String {
+    Uuid::new_v4().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

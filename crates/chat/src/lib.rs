@@ -6,6 +6,7 @@
 
 pub mod assistants;
 pub mod clock;
+pub mod conversations;
 mod engine;
 mod error;
 pub mod ids;

@@ -7,14 +7,9 @@ const TOKENS_PER_MESSAGE: u32 = 4;
 
 /// Puts `instructions` before the newest of `messages` that fit into `budget` tokens (estimated). The last message is
 /// always kept; messages without text are left out; a prompt does not begin with an answer whose question was cut off.
-pub(crate) fn assemble(
-    instructions: Option<&str>,
-    messages: Vec<PromptMessage>,
-    budget: u32,
-) -> Vec<PromptMessage> {
-    let system = instructions
-        .filter(|text| !text.trim().is_empty())
-        .map(|text| PromptMessage { role: Role::System, content: text.to_owned() });
+pub(crate) fn assemble(instructions: &str, messages: Vec<PromptMessage>, budget: u32) -> Vec<PromptMessage> {
+    let system = (!instructions.trim().is_empty())
+        .then(|| PromptMessage { role: Role::System, content: instructions.to_owned() });
     let mut left = budget.saturating_sub(system.as_ref().map_or(0, cost));
     let mut kept: Vec<PromptMessage> = Vec::new();
     for message in messages.into_iter().rev().filter(|message| !message.content.is_empty()) {
@@ -53,28 +48,28 @@ mod tests {
 
     #[test]
     fn instructions_come_first_and_everything_fits() {
-        let prompt = assemble(Some("be kind"), conversation(), 1_000);
+        let prompt = assemble("be kind", conversation(), 1_000);
         assert_eq!(contents(&prompt), ["be kind", "one one one one", "two", "three"]);
         assert_eq!(prompt[0].role, Role::System);
     }
 
     #[test]
     fn the_oldest_are_left_out_first_and_no_answer_leads() {
-        assert_eq!(contents(&assemble(None, conversation(), 15)), ["three"]);
+        assert_eq!(contents(&assemble("", conversation(), 15)), ["three"]);
         assert_eq!(
-            contents(&assemble(None, conversation(), 20)),
+            contents(&assemble("", conversation(), 20)),
             ["one one one one", "two", "three"][..].to_vec()
         );
     }
 
     #[test]
     fn the_question_is_kept_whatever_it_costs() {
-        assert_eq!(contents(&assemble(Some("be kind"), conversation(), 0)), ["be kind", "three"]);
+        assert_eq!(contents(&assemble("be kind", conversation(), 0)), ["be kind", "three"]);
     }
 
     #[test]
     fn messages_without_text_and_empty_instructions_are_left_out() {
         let messages = vec![said(Role::User, "a"), said(Role::Assistant, ""), said(Role::User, "b")];
-        assert_eq!(contents(&assemble(Some("  "), messages, 100)), ["a", "b"]);
+        assert_eq!(contents(&assemble("  ", messages, 100)), ["a", "b"]);
     }
 }

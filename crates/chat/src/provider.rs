@@ -89,6 +89,21 @@ pub struct Usage {
     pub estimated: bool,
 }
 
+/// The sum over several completions.
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, more: Self) {
+        let sum = |a: Option<u32>, b: Option<u32>| match (a, b) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or_default().saturating_add(b.unwrap_or_default())),
+        };
+        self.prompt_tokens = self.prompt_tokens.saturating_add(more.prompt_tokens);
+        self.completion_tokens = self.completion_tokens.saturating_add(more.completion_tokens);
+        self.cached_prompt_tokens = sum(self.cached_prompt_tokens, more.cached_prompt_tokens);
+        self.reasoning_tokens = sum(self.reasoning_tokens, more.reasoning_tokens);
+        self.estimated |= more.estimated;
+    }
+}
+
 /// How a completion fails. `Display` is safe to show to a caller: no body of the vendor, no key, no address.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum CompletionError {

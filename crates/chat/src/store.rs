@@ -76,6 +76,8 @@ pub struct OpenTurn {
     pub conversation: ConversationId,
     /// The conversation's public id.
     pub conversation_name: String,
+    /// What a conversation that has to be made is called.
+    pub title: String,
     /// Where it is placed.
     pub place: Place,
     /// Messages to store between the place and the question, in order.
@@ -83,8 +85,14 @@ pub struct OpenTurn {
     /// The question. `None`: the message at the place is answered anew. One whose id the conversation knows with the
     /// same text is answered anew; known with another text, or in another conversation: a conflict.
     pub question: Option<NewMessage>,
+    /// The question with its markup.
+    pub markup: Option<String>,
+    /// The assistant's id.
+    pub assistant: Option<String>,
     /// The answer's message id.
     pub answer_id: String,
+    /// False: quota is reserved, and nothing else stored.
+    pub keep: bool,
     /// What was asked for.
     pub asked: ModelName,
     /// What answers.
@@ -181,8 +189,12 @@ pub struct PathMessage {
 /// A turn as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTurn {
+    /// The dialect of its conversation.
+    pub dialect: Dialect,
     /// What was known when it started.
     pub head: TurnHead,
+    /// Its own question, if it has one.
+    pub question: Option<String>,
     /// The text.
     pub transcript: Transcript,
     /// How it ended; `None` while it runs.

@@ -1,5 +1,7 @@
 //! The words of a turn: what is asked, what is known when it starts, how it ends.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::error::{Error, ErrorKind};
@@ -53,11 +55,32 @@ pub enum Input {
         id: Option<String>,
         /// The text.
         content: String,
-        /// The message that it follows, by id; else the tip of the selected path.
-        parent: Option<String>,
+        /// Where it is asked.
+        follows: Follows,
     },
     /// The whole conversation as the client sees it: the model reads exactly this.
     Transcript(Vec<ListedMessage>),
+}
+
+/// Where a new message is placed in its conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Follows {
+    /// After the selected path.
+    Tip,
+    /// After the message of this id.
+    Message(String),
+    /// In the place of the selected path's question of this number, counted from 0, which stays beside it. One past the
+    /// last is the tip.
+    Question(usize),
+}
+
+/// What an answer must be like, as the caller has asked for it. It is held back until it is so.
+pub trait AnswerForm: std::fmt::Debug + Send + Sync {
+    /// What the model is told of it, after all other instructions.
+    fn instructions(&self) -> String;
+
+    /// The answer as it is told to the caller, or what is wrong with it, in words for the model.
+    fn accept(&self, answer: &str) -> Result<String, String>;
 }
 
 /// What happens when the last reader leaves.
@@ -79,7 +102,7 @@ pub struct IdempotencyKey {
 }
 
 /// All that a dialect says to start a turn.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct TurnRequest {
     /// Who speaks.
     pub dialect: Dialect,
@@ -89,6 +112,10 @@ pub struct TurnRequest {
     pub name: Option<String>,
     /// What is asked.
     pub input: Input,
+    /// The same as the client showed it, with its markup, to be given back in histories.
+    pub markup: Option<String>,
+    /// The id of the assistant that is asked, to be given back in histories.
+    pub assistant: Option<String>,
     /// Instructions to the model, before everything else.
     pub instructions: Option<String>,
     /// The provider that the caller names.
@@ -105,6 +132,10 @@ pub struct TurnRequest {
     pub request_hash: [u8; 32],
     /// What a vanished reader means.
     pub when_unread: WhenUnread,
+    /// False: the model reads the conversation, and nothing of this turn is stored but that it counts.
+    pub keep: bool,
+    /// What the answer must be like.
+    pub form: Option<Arc<dyn AnswerForm>>,
 }
 
 /// What is known of a turn when it starts; the payload of its first event.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chat::Tasks;
 use chat::assistants::{Assistant, AssistantStore};
 use chat::clock::Clock;
+use chat::conversations::{Change, ConversationStore, Page, Record, Summary};
 use chat::ids::{AccountId, ConversationId};
 use chat::store::{
     Checkpoint, CloseTurn, HistoryPage, OpenError, OpenTurn, Opened, PathMessage, StoreError,
@@ -21,9 +22,10 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 
 use crate::data_dir::DataDir;
-use writer::{Operation, Writer};
+use writer::{Named, Operation, Writer};
 
 mod assistants;
+mod conversations;
 mod identity;
 mod open_turn;
 mod read;
@@ -38,10 +40,11 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
+    (4, "conversations", include_str!("../migrations/0005_conversations.sql")),
 ];
 
 /// Why the database can't be opened.
@@ -241,6 +244,50 @@ impl AssistantStore for SqliteStore {
         slug: &str,
     ) -> Result<Option<Assistant>, StoreError> {
         assistants::by_slug(&self.readers, account, slug).await.map_err(|error| store_error(&error))
+    }
+}
+
+#[async_trait]
+impl ConversationStore for SqliteStore {
+    async fn conversations(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        page: Page,
+    ) -> Result<Vec<Summary>, StoreError> {
+        conversations::list(&self.readers, account, dialect, page).await.map_err(|error| store_error(&error))
+    }
+
+    async fn record(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        name: &str,
+    ) -> Result<Option<Record>, StoreError> {
+        let record = conversations::record(&self.readers, account, dialect, name).await;
+        record.map_err(|error| store_error(&error))
+    }
+
+    async fn change_conversation(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        name: &str,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let named = Named { account, dialect, name: name.to_owned() };
+        self.writer.ask(|reply| Operation::ChangeConversation(named, change, now, reply)).await?
+    }
+
+    async fn delete_conversation(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        name: &str,
+    ) -> Result<bool, StoreError> {
+        let named = Named { account, dialect, name: name.to_owned() };
+        self.writer.ask(|reply| Operation::DeleteConversation(named, reply)).await?
     }
 }
 

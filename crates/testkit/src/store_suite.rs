@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
 use chat::clock::Clock;
+use chat::conversations::ConversationStore;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::provider::{CompletionEvent, FinishReason, Role, Usage};
 use chat::store::{
@@ -23,6 +24,7 @@ use identity::store::{AccountStore, IssuerStore, KeyStore};
 use crate::clock::ManualClock;
 
 pub mod concurrency;
+pub mod conversations;
 pub mod ends;
 pub mod history;
 pub mod isolation;
@@ -40,6 +42,9 @@ pub mod repeats;
 pub trait StoreUnderTest: Send + Sync + 'static {
     /// The port of the core.
     fn turns(&self) -> &dyn TurnStore;
+
+    /// The port of the core: conversations as a whole.
+    fn conversations(&self) -> &dyn ConversationStore;
 
     /// The port of identity: keys.
     fn keys(&self) -> &dyn KeyStore;
@@ -61,6 +66,9 @@ macro_rules! store_suite {
         $crate::store_suite! { @tests $store;
             concurrency: accepts_exactly_the_limit_in_parallel, opens_each_of_many_in_parallel_once,
                 repeats_in_parallel_open_one_turn;
+            conversations: a_change_leaves_the_rest_of_a_conversation, a_conversation_is_deleted_with_all_in_it,
+                a_conversation_is_its_owners_alone, conversations_are_listed_by_their_last_change,
+                a_record_has_every_turn_as_it_was_stored, a_turn_that_is_not_kept_leaves_its_cost_alone;
             ends: a_checkpoint_after_the_end_is_ignored, a_checkpoint_is_read_back, a_whole_record_is_read_back,
                 a_second_end_is_ignored, an_end_of_each_kind_is_read_back,
                 interrupted_turns_keep_the_text_of_their_checkpoint, interrupted_turns_without_text_cost_nothing,
@@ -142,10 +150,14 @@ impl<'store> Scene<'store> {
             dialect: Dialect::Codmir,
             conversation: ConversationId::new(&self.clock),
             conversation_name: self.session.to_owned(),
+            title: "A title".to_owned(),
             place: Place::Tip,
             imports: Vec::new(),
             question: None,
+            markup: None,
+            assistant: None,
             answer_id: format!("{name}-answer"),
+            keep: true,
             asked: model("asked"),
             answered_by: model("answering"),
             opened_at: self.clock.now(),
@@ -300,6 +312,7 @@ mod tests {
         let listed = include_str!("store_suite.rs");
         let modules = [
             include_str!("store_suite/concurrency.rs"),
+            include_str!("store_suite/conversations.rs"),
             include_str!("store_suite/ends.rs"),
             include_str!("store_suite/history.rs"),
             include_str!("store_suite/isolation.rs"),

@@ -13,10 +13,11 @@ use crate::error::{Error, ErrorKind};
 use crate::models::Answering;
 use crate::prompt;
 use crate::provider::{
-    CompletionError, CompletionEvent, CompletionRequest, FinishReason, PromptMessage, Usage, estimate_tokens,
+    CompletionError, CompletionEvent, CompletionRequest, FinishReason, PromptMessage, Role, Usage,
+    estimate_tokens,
 };
 use crate::store::{CloseTurn, NewTurn, OpenTurn, Opened};
-use crate::turn::{Failure, Outcome, TurnEnd, TurnHead, TurnRequest};
+use crate::turn::{AnswerForm, Failure, Outcome, TurnEnd, TurnHead, TurnRequest};
 use crate::turn_log::{StopReason, TurnLog};
 
 /// At most this many events become one write of the log.
@@ -29,6 +30,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 /// Tokens kept free for the answer where the caller sets no limit.
 const ANSWER_TOKENS: u32 = 512;
+/// How often the model is asked for an answer in the form that the caller wants.
+const FORM_ATTEMPTS: usize = 2;
 
 pub(super) struct Turn {
     pub(super) chat: Arc<Inner>,
@@ -93,8 +96,11 @@ impl Turn {
             Ok(messages) => messages,
             Err(error) => return Answer::failed(error),
         };
-        let prompt_tokens = messages.iter().map(|message| estimate_tokens(&message.content)).sum();
-        let mut answer = self.complete(messages).await;
+        if let Some(form) = &self.request.form {
+            return self.answer_in_form(form.as_ref(), messages).await;
+        }
+        let prompt_tokens = tokens_of(&messages);
+        let mut answer = self.complete(messages, None).await;
         answer.usage.get_or_insert_with(|| {
             let transcript = self.log.transcript();
             let completion_tokens =
@@ -104,12 +110,44 @@ impl Turn {
         answer
     }
 
+    /// Holds the answer back until it has the form. One that has not is shown to the model with what is wrong, once.
+    async fn answer_in_form(&self, form: &dyn AnswerForm, mut messages: Vec<PromptMessage>) -> Answer {
+        let mut spent = Usage::default();
+        for _ in 0..FORM_ATTEMPTS {
+            let mut text = String::new();
+            let answer = self.complete(messages.clone(), Some(&mut text)).await;
+            spent += answer.usage.unwrap_or_else(|| Usage {
+                prompt_tokens: tokens_of(&messages),
+                completion_tokens: estimate_tokens(&text),
+                estimated: true,
+                ..Usage::default()
+            });
+            if !matches!(answer.outcome, Outcome::Finished(_)) {
+                return Answer { usage: Some(spent), ..answer };
+            }
+            let problem = match form.accept(&text) {
+                Ok(accepted) => {
+                    self.log.append([CompletionEvent::TextDelta(accepted)]);
+                    return Answer { usage: Some(spent), ..answer };
+                }
+                Err(problem) => problem,
+            };
+            tracing::debug!(problem, "an answer is not in the form that was asked for");
+            messages.push(PromptMessage { role: Role::Assistant, content: text });
+            messages.push(PromptMessage { role: Role::User, content: problem });
+        }
+        let message = "the model's answer was not in the form that was asked for, twice";
+        Answer { usage: Some(spent), ..Answer::failed(Error::new(ErrorKind::UnfitAnswer, message)) }
+    }
+
     async fn prompt(&self, new: &NewTurn) -> Result<Vec<PromptMessage>, Error> {
         let budget = self.prompt_budget();
         let asks_anew = new.head.question_id.is_none();
         let said =
             self.chat.conversation_so_far(&self.request, new.head.account, new.follows, asks_anew, budget);
-        Ok(prompt::assemble(self.request.instructions.as_deref(), said.await?, budget))
+        let form = self.request.form.as_ref().map(|form| form.instructions());
+        let instructions: Vec<String> = self.request.instructions.clone().into_iter().chain(form).collect();
+        Ok(prompt::assemble(&instructions.join("\n\n"), said.await?, budget))
     }
 
     /// Tokens for the prompt. A quarter of a known context stays free, since the tokens are estimated.
@@ -123,9 +161,9 @@ impl Turn {
         }
     }
 
-    /// Lets the provider write into the log until it ends, fails, or the turn is stopped. Returning drops the
-    /// provider's stream, which closes its connection.
-    async fn complete(&self, messages: Vec<PromptMessage>) -> Answer {
+    /// Lets the provider write into the log, or into `held`, until it ends, fails, or the turn is stopped. Returning drops
+    /// the provider's stream, which closes its connection.
+    async fn complete(&self, messages: Vec<PromptMessage>, mut held: Option<&mut String>) -> Answer {
         let provider = &self.answering.provider;
         let mut events = provider
             .stream(CompletionRequest {
@@ -155,7 +193,7 @@ impl Turn {
                 batch.extend(more);
             }
             begun = true;
-            if let Some(answer) = self.record(batch) {
+            if let Some(answer) = self.record(batch, held.as_deref_mut()) {
                 // Seeing the end of the response too lets its connection be used again; nothing waits for it.
                 tokio::task::yield_now().await;
                 let _end_of_response = events.next().now_or_never();
@@ -164,8 +202,12 @@ impl Turn {
         }
     }
 
-    /// Appends a batch; gives the end if it is in there.
-    fn record(&self, batch: Vec<Result<CompletionEvent, CompletionError>>) -> Option<Answer> {
+    /// Appends a batch; gives the end if it is in there. Reasoning about an answer that is held back is not kept.
+    fn record(
+        &self,
+        batch: Vec<Result<CompletionEvent, CompletionError>>,
+        held: Option<&mut String>,
+    ) -> Option<Answer> {
         let mut end = None;
         let deltas = batch.into_iter().map_while(|event| match event {
             Ok(CompletionEvent::Finished { reason, usage }) => {
@@ -178,7 +220,17 @@ impl Turn {
                 None
             }
         });
-        let length = self.log.append(deltas);
+        let length = match held {
+            None => self.log.append(deltas),
+            Some(text) => {
+                for delta in deltas {
+                    if let CompletionEvent::TextDelta(piece) = delta {
+                        text.push_str(&piece);
+                    }
+                }
+                text.len()
+            }
+        };
         end.or_else(|| {
             (length > self.chat.settings.max_answer).then(|| {
                 Answer::failed(Error::new(
@@ -226,6 +278,10 @@ impl Turn {
             pause = LAST_RETRY.min(pause * 2);
         }
     }
+}
+
+fn tokens_of(messages: &[PromptMessage]) -> u32 {
+    messages.iter().map(|message| estimate_tokens(&message.content)).sum()
 }
 
 async fn first_token_deadline(deadline: Option<Duration>) {

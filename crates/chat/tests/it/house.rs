@@ -11,7 +11,7 @@ use chat::models::{ModelCatalog, ProviderEntry};
 use chat::provider::Role;
 use chat::store::{StoredTurn, TurnStore};
 use chat::turn::{
-    Dialect, Failure, IdempotencyKey, Input, ListedMessage, Outcome, TurnEvent, TurnRequest, WhenUnread,
+    Dialect, Failure, Follows, IdempotencyKey, Input, ListedMessage, Outcome, TurnEvent, TurnRequest, WhenUnread,
 };
 use chat::{Chat, ErrorKind, Principal, Settings, Tasks, TurnStream};
 use identity::store::KeyStore;
@@ -140,7 +140,9 @@ pub(crate) fn message(name: &str, content: &str) -> TurnRequest {
         dialect: Dialect::Codmir,
         conversation: Some("sess_1".to_owned()),
         name: Some(name.to_owned()),
-        input: Input::Message { id: None, content: content.to_owned(), parent: None },
+        input: Input::Message { id: None, content: content.to_owned(), follows: Follows::Tip },
+        markup: None,
+        assistant: None,
         instructions: None,
         provider: None,
         model: None,
@@ -149,6 +151,8 @@ pub(crate) fn message(name: &str, content: &str) -> TurnRequest {
         idempotency: None,
         request_hash,
         when_unread: WhenUnread::Cancel,
+        keep: true,
+        form: None,
     }
 }
 

@@ -7,8 +7,8 @@ use testkit::provider::ScriptedProvider;
 use crate::house::{House, message, quick, read_text};
 
 fn with_id(request: TurnRequest, id: &str) -> TurnRequest {
-    let Input::Message { content, parent, .. } = request.input else { panic!("one message") };
-    TurnRequest { input: Input::Message { id: Some(id.to_owned()), content, parent }, ..request }
+    let Input::Message { content, follows, .. } = request.input else { panic!("one message") };
+    TurnRequest { input: Input::Message { id: Some(id.to_owned()), content, follows }, ..request }
 }
 
 #[tokio::test]

@@ -65,20 +65,23 @@ pub(super) async fn open_turn(
         return Ok(Err(quota_exceeded(db, open).await?));
     }
 
-    let conversation = match found.conversation {
-        Some(id) => {
-            select_path(db, open, id).await?;
-            id
+    let conversation = found.conversation.unwrap_or(open.conversation);
+    if open.keep {
+        match found.conversation {
+            Some(id) => select_path(db, open, id).await?,
+            None => insert_conversation(db, open).await?,
         }
-        None => insert_conversation(db, open).await?,
-    };
-    for import in &open.imports {
-        insert_import(db, open, conversation, parent.as_ref(), import).await?;
-        let side = if import.role == Role::User { Side::Question } else { Side::Answer };
-        parent = Some(Parent { at: MessageRef { turn: import.turn, side }, id: import.message.id.clone() });
+        for import in &open.imports {
+            insert_import(db, open, conversation, parent.as_ref(), import).await?;
+            let side = if import.role == Role::User { Side::Question } else { Side::Answer };
+            let at = MessageRef { turn: import.turn, side };
+            parent = Some(Parent { at, id: import.message.id.clone() });
+        }
+        insert_turn(db, open, conversation, parent.as_ref(), question).await?;
+        remember_key(db, open).await?;
+    } else {
+        reserve(db, open).await?;
     }
-    insert_turn(db, open, conversation, parent.as_ref(), question).await?;
-    remember_key(db, open).await?;
     let head = TurnHead {
         turn: open.turn,
         account: open.account,
@@ -264,22 +267,23 @@ async fn quota_exceeded(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Res
 }
 
 /// Makes the conversation, its path selected up to the new turn.
-async fn insert_conversation(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<ConversationId> {
+async fn insert_conversation(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<()> {
     let now = open.opened_at.as_millisecond();
     sqlx::query(
-        "INSERT INTO conversations (id, account, dialect, name, tip_turn, tip_side, created_at, updated_at) \
-         VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
+        "INSERT INTO conversations (id, account, dialect, name, title, tip_turn, tip_side, created_at, updated_at) \
+         VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)",
     )
     .bind(open.conversation.as_bytes().as_slice())
     .bind(open.account.as_bytes().as_slice())
     .bind(dialect_name(open.dialect))
     .bind(open.conversation_name.as_str())
+    .bind(open.title.as_str())
     .bind(open.turn.as_bytes().as_slice())
     .bind(now)
     .bind(now)
     .execute(db)
     .await?;
-    Ok(open.conversation)
+    Ok(())
 }
 
 async fn insert_import(
@@ -325,8 +329,8 @@ async fn insert_turn(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO turns (id, account, conversation, name, parent_turn, parent_side, question_id, question, \
-         answer_id, asked_provider, asked_model, answered_provider, answered_model, opened_at, owner, request_hash) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?); \
+         markup, assistant, answer_id, asked_provider, asked_model, answered_provider, answered_model, opened_at, \
+         owner, request_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?); \
          INSERT INTO quota_ledger (turn, account, reserved_at) VALUES (?, ?, ?)",
     )
     .bind(open.turn.as_bytes().as_slice())
@@ -337,6 +341,8 @@ async fn insert_turn(
     .bind(parent.map(|parent| side_number(parent.at.side)))
     .bind(question.map(|question| question.id.as_str()))
     .bind(question.map(|question| question.content.as_str()))
+    .bind(open.markup.as_deref())
+    .bind(open.assistant.as_deref())
     .bind(open.answer_id.as_str())
     .bind(open.asked.provider.as_str())
     .bind(open.asked.model.as_str())
@@ -350,6 +356,17 @@ async fn insert_turn(
     .bind(open.opened_at.as_millisecond())
     .execute(db)
     .await?;
+    Ok(())
+}
+
+/// Reserves the message of a turn that is not kept.
+async fn reserve(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<()> {
+    sqlx::query("INSERT INTO quota_ledger (turn, account, reserved_at) VALUES (?, ?, ?)")
+        .bind(open.turn.as_bytes().as_slice())
+        .bind(open.account.as_bytes().as_slice())
+        .bind(open.opened_at.as_millisecond())
+        .execute(db)
+        .await?;
     Ok(())
 }
 

@@ -10,8 +10,8 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::{
-    IMPORTED, account_id, conversation_id, dialect_name, end, outcome, side, side_number, time, turn_id,
-    usage,
+    IMPORTED, account_id, answered_by, conversation_id, dialect, dialect_name, end, outcome, side,
+    side_number, time, turn_id, usage,
 };
 
 /// Walks from a message towards the root, newest first, as far as a byte budget reaches: the texts of a long conversation
@@ -123,7 +123,7 @@ pub(super) async fn turn(
     name: &str,
 ) -> sqlx::Result<Option<StoredTurn>> {
     let row = sqlx::query(
-        "SELECT t.*, c.name AS conversation_name, coalesce(p.question_id, '') AS parent_question, \
+        "SELECT t.*, c.name AS conversation_name, c.dialect, coalesce(p.question_id, '') AS parent_question, \
          coalesce(p.answer_id, '') AS parent_answer \
          FROM turns t JOIN conversations c ON c.id = t.conversation LEFT JOIN turns p ON p.id = t.parent_turn \
          WHERE t.account = ? AND t.name = ?",
@@ -138,7 +138,13 @@ pub(super) async fn turn(
             reasoning: row.try_get("reasoning")?,
             pieces: row.try_get("pieces")?,
         };
-        Ok(StoredTurn { head: head(&row)?, transcript, end: end(&row)? })
+        Ok(StoredTurn {
+            dialect: dialect(&row)?,
+            head: head(&row)?,
+            question: row.try_get("question")?,
+            transcript,
+            end: end(&row)?,
+        })
     })
     .transpose()
 }
@@ -164,12 +170,6 @@ fn head(row: &SqliteRow) -> sqlx::Result<TurnHead> {
         answered_by: answered_by(row)?.ok_or_else(absent)?,
         opened_at: time(row.try_get("opened_at")?),
     })
-}
-
-fn answered_by(row: &SqliteRow) -> sqlx::Result<Option<ModelName>> {
-    let provider: Option<String> = row.try_get("answered_provider")?;
-    let model: Option<String> = row.try_get("answered_model")?;
-    Ok(provider.zip(model).map(|(provider, model)| ModelName { provider, model }))
 }
 
 /// A message's place and id on the selected path.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat::ErrorKind;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::provider::{FinishReason, Usage};
-use chat::turn::{Dialect, Failure, Outcome, Side, TurnEnd};
+use chat::turn::{Dialect, Failure, ModelName, Outcome, Side, TurnEnd};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -22,6 +22,13 @@ pub(super) fn dialect_name(dialect: Dialect) -> &'static str {
         Dialect::Codmir => "codmir",
         Dialect::CodeMie => "codemie",
     }
+}
+
+pub(super) fn dialect(row: &SqliteRow) -> sqlx::Result<Dialect> {
+    let name: &str = row.try_get("dialect")?;
+    let known =
+        [Dialect::Codmir, Dialect::CodeMie].into_iter().find(|dialect| dialect_name(*dialect) == name);
+    known.ok_or_else(|| sqlx::Error::Decode("an unknown dialect".into()))
 }
 
 pub(super) fn side_number(side: Side) -> i64 {
@@ -89,6 +96,12 @@ pub(super) fn usage(row: &SqliteRow) -> sqlx::Result<Usage> {
     })
 }
 
+pub(super) fn answered_by(row: &SqliteRow) -> sqlx::Result<Option<ModelName>> {
+    let provider: Option<String> = row.try_get("answered_provider")?;
+    let model: Option<String> = row.try_get("answered_model")?;
+    Ok(provider.zip(model).map(|(provider, model)| ModelName { provider, model }))
+}
+
 fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Invalid { .. } => "invalid",
@@ -101,6 +114,7 @@ fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::RateLimited { .. } => "rate_limited",
         ErrorKind::Provider => "provider",
         ErrorKind::ProviderTimeout => "provider_timeout",
+        ErrorKind::UnfitAnswer => "unfit_answer",
         ErrorKind::Unavailable { .. } => "unavailable",
         ErrorKind::StorageFull => "storage_full",
         ErrorKind::NotImplemented => "not_implemented",
@@ -117,6 +131,7 @@ fn kind(name: &str) -> ErrorKind {
         "rate_limited" => ErrorKind::RateLimited { retry_after: RETRY_AFTER },
         "provider" => ErrorKind::Provider,
         "provider_timeout" => ErrorKind::ProviderTimeout,
+        "unfit_answer" => ErrorKind::UnfitAnswer,
         "unavailable" => ErrorKind::Unavailable { retry_after: RETRY_AFTER },
         "storage_full" => ErrorKind::StorageFull,
         "interrupted" => ErrorKind::Interrupted,

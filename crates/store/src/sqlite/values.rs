@@ -39,7 +39,8 @@ pub(super) async fn close(db: &mut SqliteConnection, closes: &[&CloseTurn]) -> s
     let first: Vec<_> = closes.iter().filter(|close| seen.insert(close.turn)).copied().collect();
     for close in first.iter().filter(|close| close.refund) {
         sqlx::query(
-            "DELETE FROM quota_ledger WHERE turn = (SELECT id FROM turns WHERE id = ? AND outcome IS NULL)",
+            "DELETE FROM quota_ledger WHERE turn = ?1 \
+             AND NOT EXISTS (SELECT 1 FROM turns WHERE id = ?1 AND outcome IS NOT NULL)",
         )
         .bind(close.turn.as_bytes().as_slice())
         .execute(&mut *db)

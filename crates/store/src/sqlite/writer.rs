@@ -4,13 +4,16 @@ use std::sync::Mutex;
 
 use chat::Tasks;
 use chat::assistants::Assistant;
+use chat::conversations;
+use chat::ids::AccountId;
 use chat::store::{Checkpoint, CloseTurn, OpenError, OpenTurn, Opened, StoreError};
+use chat::turn::Dialect;
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::identity::{self, Change, Changed};
-use super::{assistants, open_turn, rows, store_error, values};
+use super::{assistants, conversations as rows_of, open_turn, rows, store_error, values};
 
 /// At most this many operations share a commit.
 const GROUP: usize = 256;
@@ -27,6 +30,15 @@ pub(super) enum Operation {
     CloseInterrupted(String, Timestamp, Reply<Stored<u64>>),
     Identity(Box<Change>, Reply<Stored<Changed>>),
     EnsureAssistant(Box<Assistant>, Reply<Stored<()>>),
+    ChangeConversation(Named, conversations::Change, Timestamp, Reply<Stored<bool>>),
+    DeleteConversation(Named, Reply<Stored<bool>>),
+}
+
+/// A conversation by what its owner knows of it.
+pub(super) struct Named {
+    pub(super) account: AccountId,
+    pub(super) dialect: Dialect,
+    pub(super) name: String,
 }
 
 /// What an operation came to: known within the transaction, told after its commit.
@@ -35,6 +47,7 @@ enum Outcome {
     Done,
     Count(u64),
     Changed(Changed),
+    Found(bool),
 }
 
 pub(super) struct Writer {
@@ -151,6 +164,10 @@ async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Resul
                 assistants::ensure(db, assistant).await?;
                 Outcome::Done
             }
+            Operation::ChangeConversation(named, change, now, _) => {
+                Outcome::Found(rows_of::change(db, named, change, *now).await?)
+            }
+            Operation::DeleteConversation(named, _) => Outcome::Found(rows_of::delete(db, named).await?),
             Operation::Identity(change, _) => Outcome::Changed(identity::apply(db, change).await?),
         });
     }
@@ -168,6 +185,10 @@ fn tell(operation: Operation, outcome: Outcome) {
         (Operation::Checkpoint(_, reply) | Operation::Close(_, reply), _) => drop(reply.send(Ok(()))),
         (Operation::EnsureAssistant(_, reply), _) => drop(reply.send(Ok(()))),
         (Operation::CloseInterrupted(_, _, reply), Outcome::Count(count)) => drop(reply.send(Ok(count))),
+        (
+            Operation::ChangeConversation(_, _, _, reply) | Operation::DeleteConversation(_, reply),
+            Outcome::Found(found),
+        ) => drop(reply.send(Ok(found))),
         (Operation::Identity(_, reply), Outcome::Changed(changed)) => drop(reply.send(Ok(changed))),
         (operation, _) => {
             tell_failure(operation, StoreError::Failed("an outcome of another kind".to_owned()))
@@ -183,6 +204,9 @@ fn tell_failure(operation: Operation, error: StoreError) {
         | Operation::EnsureAssistant(_, reply) => drop(reply.send(Err(error))),
         Operation::CloseInterrupted(_, _, reply) => drop(reply.send(Err(error))),
         Operation::Identity(_, reply) => drop(reply.send(Err(error))),
+        Operation::ChangeConversation(_, _, _, reply) | Operation::DeleteConversation(_, reply) => {
+            drop(reply.send(Err(error)))
+        }
     }
 }
 

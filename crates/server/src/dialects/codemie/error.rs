@@ -55,6 +55,34 @@ impl CodeMieError {
         Self { retry_after: Some(retry_after), ..refused }
     }
 
+    /// What the answer must be like is no JSON schema.
+    pub(super) fn wrong_schema(problem: String) -> Self {
+        Self {
+            details: Some(problem.into()),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Wrong JSON schema for structured output")
+        }
+    }
+
+    /// No conversation of this id, or one of somebody else's.
+    pub(super) fn conversation_not_found(id: &str) -> Self {
+        let details = format!("The conversation with ID [{id}] could not be found in the system.");
+        let help = "Please verify the conversation ID and try again. If you believe this is an error, contact support.";
+        Self {
+            details: Some(details.into()),
+            help: Some(help),
+            ..Self::new(StatusCode::NOT_FOUND, "Conversation not found")
+        }
+    }
+
+    /// No background task of this id, or one of somebody else's.
+    pub(super) fn task_not_found(id: &str) -> Self {
+        Self {
+            details: Some(format!("No task found with the id '{id}'.").into()),
+            help: Some("Please check the task id; it is the taskId of the answer that started the task."),
+            ..Self::new(StatusCode::NOT_FOUND, "Task not found")
+        }
+    }
+
     /// No assistant of this id, or none that the caller may see.
     pub(super) fn assistant_not_found(id: &str) -> Self {
         Self {
@@ -112,7 +140,10 @@ impl From<Error> for CodeMieError {
                 Self { retry_after: Some(retry_after), ..failed(StatusCode::SERVICE_UNAVAILABLE) }
             }
             // The page's table knows no 502 and no 504.
-            ErrorKind::Provider | ErrorKind::ProviderTimeout | ErrorKind::Internal => {
+            ErrorKind::Provider
+            | ErrorKind::ProviderTimeout
+            | ErrorKind::UnfitAnswer
+            | ErrorKind::Internal => {
                 failed(StatusCode::INTERNAL_SERVER_ERROR)
             }
             ErrorKind::StorageFull => failed(StatusCode::INSUFFICIENT_STORAGE),

@@ -15,6 +15,7 @@ pub(super) fn code(failure: &Failure) -> &'static str {
         ErrorKind::RateLimited { .. } => "llm_rate_limited",
         ErrorKind::Unavailable { .. } => "llm_unavailable",
         ErrorKind::ProviderTimeout => "agent_timeout",
+        ErrorKind::UnfitAnswer => "validation_output",
         ErrorKind::Provider => "agent_network_error",
         ErrorKind::Unauthorized
         | ErrorKind::Forbidden

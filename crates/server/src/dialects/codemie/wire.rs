@@ -27,15 +27,22 @@ pub(super) struct Ask {
     /// Replaces the assistant's instructions for this call.
     #[serde(default)]
     pub(super) system_prompt: Option<String>,
-    // What follows asks for features that are not built; see `chat::refuse_unbuilt`.
+    /// The question with its markup, to be given back in histories.
+    #[serde(default)]
+    pub(super) content_raw: Option<String>,
+    /// Ask the question of this number again, counted from 0; what was answered before stays beside it.
+    #[serde(default)]
+    pub(super) history_index: Option<usize>,
+    /// `true`: answer at once with the id of a task.
     #[serde(default)]
     pub(super) background_task: Option<bool>,
+    /// `false`: nothing of this call is stored.
     #[serde(default)]
     pub(super) save_history: Option<bool>,
-    #[serde(default)]
-    pub(super) history_index: Option<i64>,
+    /// A JSON schema that the answer must satisfy.
     #[serde(default)]
     pub(super) output_schema: Option<Value>,
+    // What follows asks for features that are not built; see `chat::refuse_unbuilt`.
     #[serde(default)]
     pub(super) file_names: Option<Vec<String>>,
     #[serde(default)]
@@ -115,7 +122,9 @@ pub(super) struct HistoryItem {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Answer<'a> {
-    pub(super) generated: &'a str,
+    /// Text; JSON where a schema was given.
+    #[schema(value_type = String)]
+    pub(super) generated: Generated<'a>,
     /// Seconds.
     pub(super) time_elapsed: f64,
     pub(super) tokens_used: u32,
@@ -126,6 +135,14 @@ pub(super) struct Answer<'a> {
     pub(super) tool_errors: Option<Vec<Value>>,
     /// Which conversation it is part of; the vendor's API never tells.
     pub(super) conversation_id: &'a str,
+}
+
+/// What is answered.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Generated<'a> {
+    Text(&'a str),
+    Json(Value),
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chat::turn::{Dialect, Input, ListedMessage, Outcome, TurnHead, TurnRequest, WhenUnread};
+use chat::turn::{Dialect, Follows, Input, ListedMessage, Outcome, TurnHead, TurnRequest, WhenUnread};
 use chat::{Error, ErrorKind, Principal, Reply, TurnStream, provider};
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -190,6 +190,8 @@ fn translate(
         conversation: body.session_id.filter(|id| is_id(id, 1)),
         name: body.turn_id.filter(|_| v2).map(checked_turn_id).transpose()?,
         input: input(said, body.message_id.filter(|_| v2), body.parent_id.filter(|_| v2))?,
+        markup: None,
+        assistant: None,
         instructions: (!instructions.is_empty()).then(|| instructions.join("\n\n")),
         provider: Some(provider),
         model: body.model,
@@ -198,6 +200,8 @@ fn translate(
         idempotency: idempotency_key(headers, route)?,
         request_hash: hash,
         when_unread,
+        keep: true,
+        form: None,
     })
 }
 
@@ -215,7 +219,8 @@ fn input(said: Vec<wire::Message>, id: Option<String>, parent: Option<String>) -
                 "messageId must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -",
             ));
         }
-        return Ok(Input::Message { id, content: only.content.clone(), parent });
+        let follows = parent.map_or(Follows::Tip, Follows::Message);
+        return Ok(Input::Message { id, content: only.content.clone(), follows });
     }
     let listed = |message: wire::Message| ListedMessage {
         id: message.id,

@@ -106,6 +106,7 @@ pub(super) fn retryable(failure: &Failure) -> bool {
         ErrorKind::RateLimited { .. }
         | ErrorKind::Provider
         | ErrorKind::ProviderTimeout
+        | ErrorKind::UnfitAnswer
         | ErrorKind::Unavailable { .. }
         | ErrorKind::StorageFull
         | ErrorKind::Interrupted
@@ -131,7 +132,7 @@ fn status(kind: ErrorKind) -> (StatusCode, &'static str) {
         ErrorKind::Gone => (StatusCode::GONE, "TURN_EXPIRED"),
         ErrorKind::QuotaExceeded { .. } => (StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED"),
         ErrorKind::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
-        ErrorKind::Provider => (StatusCode::BAD_GATEWAY, "PROVIDER_ERROR"),
+        ErrorKind::Provider | ErrorKind::UnfitAnswer => (StatusCode::BAD_GATEWAY, "PROVIDER_ERROR"),
         ErrorKind::ProviderTimeout => (StatusCode::GATEWAY_TIMEOUT, "PROVIDER_TIMEOUT"),
         ErrorKind::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
         ErrorKind::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "STORAGE_FULL"),
@@ -155,6 +156,7 @@ fn retry_after(kind: ErrorKind) -> Option<Duration> {
         | ErrorKind::Gone
         | ErrorKind::Provider
         | ErrorKind::ProviderTimeout
+        | ErrorKind::UnfitAnswer
         | ErrorKind::StorageFull
         | ErrorKind::NotImplemented
         | ErrorKind::Internal => None,

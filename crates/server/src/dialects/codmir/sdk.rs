@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chat::Error;
-use chat::turn::{Dialect, Input, Outcome, TurnRequest, WhenUnread};
+use chat::turn::{Dialect, Follows, Input, Outcome, TurnRequest, WhenUnread};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -82,7 +82,9 @@ fn translate(
         dialect: Dialect::Codmir,
         conversation: None,
         name: None,
-        input: Input::Message { id: None, content: body.message, parent: None },
+        input: Input::Message { id: None, content: body.message, follows: Follows::Tip },
+        markup: None,
+        assistant: None,
         instructions: context,
         provider: None,
         model: body.model,
@@ -91,6 +93,8 @@ fn translate(
         idempotency: idempotency_key(headers, route)?,
         request_hash: hash,
         when_unread: WhenUnread::Cancel,
+        keep: true,
+        form: None,
     })
 }
 

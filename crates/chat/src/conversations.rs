@@ -1,0 +1,264 @@
+//! Conversations as a whole: listed, shown with everything in them, renamed, pinned, deleted by their owners.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::engine::{Chat, check_scope};
+use crate::error::Error;
+use crate::ids::{AccountId, ConversationId, TurnId};
+use crate::principal::Principal;
+use crate::provider::Usage;
+use crate::store::StoreError;
+use crate::turn::{Dialect, MessageRef, ModelName, Outcome};
+
+/// A conversation without what was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Its id.
+    pub id: ConversationId,
+    /// Its public id.
+    pub name: String,
+    /// What it is called.
+    pub title: String,
+    /// Kept at hand by its owner.
+    pub pinned: bool,
+    /// The ids of the assistants that were asked, in the order of their first turns.
+    pub assistants: Vec<String>,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When a turn was last opened, or the conversation renamed or pinned.
+    pub updated_at: Timestamp,
+}
+
+/// A conversation with every turn in it, those beside the selected path too, in the order in which they were stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The conversation.
+    pub summary: Summary,
+    /// Its turns.
+    pub turns: Vec<RecordedTurn>,
+}
+
+/// A turn of a [`Record`]. A message that the client brought along is one with a question or an answer alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedTurn {
+    /// Its id.
+    pub id: TurnId,
+    /// The message that it follows.
+    pub parent: Option<MessageRef>,
+    /// What was asked, if the turn has a question of its own.
+    pub question: Option<RecordedQuestion>,
+    /// What was answered.
+    pub answer: Option<RecordedAnswer>,
+    /// The id of the assistant that was asked.
+    pub assistant: Option<String>,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+}
+
+/// A question as it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedQuestion {
+    /// The text.
+    pub text: String,
+    /// The same with the client's markup.
+    pub markup: Option<String>,
+}
+
+/// An answer, whole or as far as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedAnswer {
+    /// Its id.
+    pub id: String,
+    /// The text.
+    pub text: String,
+    /// How it ended; `None` while it runs.
+    pub outcome: Option<Outcome>,
+    /// Tokens spent.
+    pub usage: Usage,
+    /// What answered; `None` for an answer that was brought along.
+    pub answered_by: Option<ModelName>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Record {
+    /// The number of each turn's question, counted from 0 along the path that leads to it. Questions that stand beside
+    /// each other have the same one, and an answer has its question's.
+    pub fn numbers(&self) -> Vec<usize> {
+        // How many questions there are on the way from the root to the end of a turn's question, or of its parent.
+        let mut questions: HashMap<TurnId, usize> = HashMap::with_capacity(self.turns.len());
+        let mut numbers = Vec::with_capacity(self.turns.len());
+        for turn in &self.turns {
+            // Turns stand in the order of their commits, so a parent comes before what follows it.
+            let before = turn.parent.and_then(|parent| questions.get(&parent.turn)).copied().unwrap_or(0);
+            let count = before + usize::from(turn.question.is_some());
+            questions.insert(turn.id, count);
+            numbers.push(count.saturating_sub(1));
+        }
+        numbers
+    }
+}
+
+/// What an owner changes; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// What it is called.
+    pub title: Option<String>,
+    /// Whether it is kept at hand.
+    pub pinned: Option<bool>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// So many are skipped.
+    pub offset: u32,
+    /// At most so many are given.
+    pub limit: u32,
+}
+
+/// Everything durable about conversations as a whole. Durable when it returns, and scoped, as `chat::store` says.
+#[async_trait]
+pub trait ConversationStore: Send + Sync + 'static {
+    /// The account's conversations, the last changed first.
+    async fn conversations(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        page: Page,
+    ) -> Result<Vec<Summary>, StoreError>;
+
+    /// A conversation of the account with everything in it, as of one moment.
+    async fn record(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        name: &str,
+    ) -> Result<Option<Record>, StoreError>;
+
+    /// Changes a conversation of the account. False if there is none of this name.
+    async fn change_conversation(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        name: &str,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes a conversation of the account with all its turns; what they cost stays counted. False if there is none of
+    /// this name.
+    async fn delete_conversation(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        name: &str,
+    ) -> Result<bool, StoreError>;
+}
+
+/// The conversations of this server, each its owner's alone. Cheap to clone.
+#[derive(Clone)]
+pub struct Conversations {
+    store: Arc<dyn ConversationStore>,
+    chat: Chat,
+    clock: Arc<dyn Clock>,
+}
+
+impl Conversations {
+    /// Over a store that `chat` writes turns into.
+    pub fn new(store: Arc<dyn ConversationStore>, chat: Chat, clock: Arc<dyn Clock>) -> Self {
+        Self { store, chat, clock }
+    }
+
+    /// The caller's conversations, the last changed first. Who is anonymous has none to list.
+    pub async fn list(
+        &self,
+        principal: &Principal,
+        dialect: Dialect,
+        page: Page,
+    ) -> Result<Vec<Summary>, Error> {
+        check_scope(principal)?;
+        if principal.is_anonymous() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.conversations(principal.account(), dialect, page).await?)
+    }
+
+    /// A conversation of the caller's with everything in it.
+    pub async fn get(&self, principal: &Principal, dialect: Dialect, name: &str) -> Result<Record, Error> {
+        check_scope(principal)?;
+        self.store.record(principal.account(), dialect, name).await?.ok_or_else(absent)
+    }
+
+    /// Renames or pins a conversation of the caller's.
+    pub async fn change(
+        &self,
+        principal: &Principal,
+        dialect: Dialect,
+        name: &str,
+        change: Change,
+    ) -> Result<(), Error> {
+        check_scope(principal)?;
+        let now = self.clock.now();
+        let account = principal.account();
+        let found = self.store.change_conversation(account, dialect, name, change, now).await?;
+        found.then_some(()).ok_or_else(absent)
+    }
+
+    /// Deletes a conversation of the caller's; what runs in it is stopped first.
+    pub async fn delete(&self, principal: &Principal, dialect: Dialect, name: &str) -> Result<(), Error> {
+        let conversation = self.chat.conversation(principal, dialect, name).await?;
+        self.chat.stop_all(conversation.id).await;
+        let found = self.store.delete_conversation(principal.account(), dialect, name).await?;
+        found.then_some(()).ok_or_else(absent)
+    }
+}
+
+fn absent() -> Error {
+    Error::not_found("conversation")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::turn::Side;
+
+    fn turn(parent: Option<(&RecordedTurn, Side)>, asks: bool) -> RecordedTurn {
+        let question = || RecordedQuestion { text: "?".to_owned(), markup: None };
+        RecordedTurn {
+            id: TurnId::new(&SystemClock),
+            parent: parent.map(|(turn, side)| MessageRef { turn: turn.id, side }),
+            question: asks.then(question),
+            answer: None,
+            assistant: None,
+            opened_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn questions_beside_each_other_have_the_same_number() {
+        let first = turn(None, true);
+        let second = turn(Some((&first, Side::Answer)), true);
+        let beside_second = turn(Some((&first, Side::Answer)), true);
+        let answered_anew = turn(Some((&second, Side::Question)), false);
+        let third = turn(Some((&answered_anew, Side::Answer)), true);
+        let beside_first = turn(None, true);
+        let summary = Summary {
+            id: ConversationId::new(&SystemClock),
+            name: "c".to_owned(),
+            title: "?".to_owned(),
+            pinned: false,
+            assistants: Vec::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        let turns = vec![first, second, beside_second, answered_anew, third, beside_first];
+        assert_eq!(Record { summary, turns }.numbers(), [0, 1, 1, 1, 2, 0]);
+    }
+}

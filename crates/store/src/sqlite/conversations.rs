@@ -1,0 +1,161 @@
+//! Conversations as a whole, in rows.
+
+use chat::conversations::{Change, Page, Record, RecordedAnswer, RecordedQuestion, RecordedTurn, Summary};
+use chat::ids::{AccountId, ConversationId};
+use chat::turn::{Dialect, MessageRef};
+use jiff::Timestamp;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{Row, SqliteConnection};
+
+use super::rows::{answered_by, conversation_id, dialect_name, outcome, side, time, turn_id, usage};
+use super::writer::Named;
+
+pub(super) async fn list(
+    pool: &SqlitePool,
+    account: AccountId,
+    dialect: Dialect,
+    page: Page,
+) -> sqlx::Result<Vec<Summary>> {
+    let mut db = pool.begin().await?;
+    let rows = sqlx::query(
+        "SELECT * FROM conversations WHERE account = ? AND dialect = ? \
+         ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ?",
+    )
+    .bind(account.as_bytes().as_slice())
+    .bind(dialect_name(dialect))
+    .bind(page.limit)
+    .bind(page.offset)
+    .fetch_all(&mut *db)
+    .await?;
+    let mut summaries = Vec::with_capacity(rows.len());
+    for row in &rows {
+        summaries.push(summary(&mut db, row).await?);
+    }
+    Ok(summaries)
+}
+
+pub(super) async fn record(
+    pool: &SqlitePool,
+    account: AccountId,
+    dialect: Dialect,
+    name: &str,
+) -> sqlx::Result<Option<Record>> {
+    // One transaction sees one state, whatever is committed in between.
+    let mut db = pool.begin().await?;
+    let row = sqlx::query("SELECT * FROM conversations WHERE account = ? AND dialect = ? AND name = ?")
+        .bind(account.as_bytes().as_slice())
+        .bind(dialect_name(dialect))
+        .bind(name)
+        .fetch_optional(&mut *db)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let summary = summary(&mut db, &row).await?;
+    let turns = sqlx::query("SELECT * FROM turns WHERE conversation = ? AND account = ? ORDER BY seq")
+        .bind(summary.id.as_bytes().as_slice())
+        .bind(account.as_bytes().as_slice())
+        .fetch_all(&mut *db)
+        .await?;
+    Ok(Some(Record { summary, turns: turns.iter().map(turn).collect::<sqlx::Result<_>>()? }))
+}
+
+pub(super) async fn change(
+    db: &mut SqliteConnection,
+    Named { account, dialect, name }: &Named,
+    change: &Change,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let changed = sqlx::query(
+        "UPDATE conversations SET title = coalesce(?, title), pinned = coalesce(?, pinned), updated_at = ? \
+         WHERE account = ? AND dialect = ? AND name = ?",
+    )
+    .bind(change.title.as_deref())
+    .bind(change.pinned)
+    .bind(now.as_millisecond())
+    .bind(account.as_bytes().as_slice())
+    .bind(dialect_name(*dialect))
+    .bind(name.as_str())
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected() > 0)
+}
+
+/// The idempotency keys of its turns go too: a repeat of what was deleted is a new request.
+pub(super) async fn delete(
+    db: &mut SqliteConnection,
+    Named { account, dialect, name }: &Named,
+) -> sqlx::Result<bool> {
+    let id: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT id FROM conversations WHERE account = ? AND dialect = ? AND name = ?")
+            .bind(account.as_bytes().as_slice())
+            .bind(dialect_name(*dialect))
+            .bind(name.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+    let Some(id) = id else { return Ok(false) };
+    for statement in [
+        "DELETE FROM idempotency_keys WHERE account = ?2 \
+         AND turn_name IN (SELECT name FROM turns WHERE conversation = ?1)",
+        "DELETE FROM turns WHERE conversation = ?1 AND account = ?2",
+        "DELETE FROM conversations WHERE id = ?1 AND account = ?2",
+    ] {
+        sqlx::query(statement)
+            .bind(id.as_slice())
+            .bind(account.as_bytes().as_slice())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(true)
+}
+
+async fn summary(db: &mut SqliteConnection, row: &SqliteRow) -> sqlx::Result<Summary> {
+    let id = conversation_id(row, "id")?.ok_or(sqlx::Error::RowNotFound)?;
+    Ok(Summary {
+        id,
+        name: row.try_get("name")?,
+        title: row.try_get("title")?,
+        pinned: row.try_get("pinned")?,
+        assistants: assistants(db, id).await?,
+        created_at: time(row.try_get("created_at")?),
+        updated_at: time(row.try_get("updated_at")?),
+    })
+}
+
+async fn assistants(db: &mut SqliteConnection, conversation: ConversationId) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "SELECT assistant FROM turns WHERE conversation = ? AND assistant IS NOT NULL \
+         GROUP BY assistant ORDER BY min(seq)",
+    )
+    .bind(conversation.as_bytes().as_slice())
+    .fetch_all(db)
+    .await
+}
+
+fn turn(row: &SqliteRow) -> sqlx::Result<RecordedTurn> {
+    let parent_side: Option<i64> = row.try_get("parent_side")?;
+    let parent = turn_id(row, "parent_turn")?
+        .zip(parent_side)
+        .map(|(turn, number)| MessageRef { turn, side: side(number) });
+    let markup = row.try_get("markup")?;
+    let question =
+        row.try_get::<Option<String>, _>("question")?.map(|text| RecordedQuestion { text, markup });
+    let ended_at: Option<i64> = row.try_get("ended_at")?;
+    let answer = match row.try_get("answer_id")? {
+        None => None,
+        Some(id) => Some(RecordedAnswer {
+            id,
+            text: row.try_get("answer")?,
+            outcome: outcome(row)?,
+            usage: usage(row)?,
+            answered_by: answered_by(row)?,
+            ended_at: ended_at.map(time),
+        }),
+    };
+    Ok(RecordedTurn {
+        id: turn_id(row, "id")?.ok_or(sqlx::Error::RowNotFound)?,
+        parent,
+        question,
+        answer,
+        assistant: row.try_get("assistant")?,
+        opened_at: time(row.try_get("opened_at")?),
+    })
+}
