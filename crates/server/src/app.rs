@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::FromRef;
 use chat::Chat;
 use chat::assistants::Assistants;
 use identity::Identity;
 
 use crate::auth::AdminToken;
+use crate::body::BodyTimeout;
 use crate::config::AuthConfig;
 
 /// The parts that are there for the life of the server. Cheap to clone.
@@ -35,6 +37,12 @@ pub(crate) struct Parts {
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         Self { inner: Arc::new(parts) }
+    }
+}
+
+impl FromRef<App> for BodyTimeout {
+    fn from_ref(app: &App) -> Self {
+        Self(app.body_timeout)
     }
 }
 

@@ -8,10 +8,11 @@ use chat::{Error, ErrorKind, Principal};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Uri};
-use identity::{KeysError, SignInError, TokenError};
+use identity::{Identity, KeysError, SignInError, TokenError};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use crate::admin::Admin;
 use crate::app::App;
 use crate::body::Refusal;
 use crate::config::Anonymous;
@@ -49,13 +50,13 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-impl FromRequestParts<App> for Administrator {
+impl FromRequestParts<Admin> for Administrator {
     type Rejection = CodmirError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, CodmirError> {
+    async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, CodmirError> {
         match bearer(&parts.headers)? {
-            Some(key) if app.admin_token.matches(&key) => Ok(Self),
-            Some(key) if principal(app, &key).await?.is_admin() => Ok(Self),
+            Some(key) if admin.token.matches(&key) => Ok(Self),
+            Some(key) if authenticate(&admin.identity, &key).await?.is_admin() => Ok(Self),
             Some(_) => {
                 Err(Error::new(ErrorKind::Forbidden, "these credentials may not administer the server")
                     .into())
@@ -70,7 +71,11 @@ async fn principal(app: &App, credential: &SecretString) -> Result<Principal, Er
     if app.admin_token.matches(credential) {
         return Ok(app.identity.keys.command_line());
     }
-    app.identity.authenticate(credential).await.map_err(|error| sign_in_error(&error))
+    authenticate(&app.identity, credential).await
+}
+
+async fn authenticate(identity: &Identity, credential: &SecretString) -> Result<Principal, Error> {
+    identity.authenticate(credential).await.map_err(|error| sign_in_error(&error))
 }
 
 /// As [`SignedIn`], for handlers that have a form of their own for every refusal.
@@ -80,6 +85,7 @@ pub(crate) async fn bearer_principal(app: &App, headers: &HeaderMap) -> Result<P
 }
 
 /// The secret by which commands on this machine administer the running server; made anew at each start.
+#[derive(Clone)]
 pub(crate) struct AdminToken {
     secret: SecretString,
     hash: [u8; 32],
@@ -91,8 +97,8 @@ impl AdminToken {
         Self { hash: Sha256::digest(secret.as_bytes()).into(), secret: secret.into() }
     }
 
-    pub(crate) fn expose(&self) -> &str {
-        self.secret.expose_secret()
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.secret
     }
 
     /// Compares hashes: what the time tells is nothing about the secret.

@@ -1,4 +1,4 @@
-//! The command line: `latimer serve`, `keys`, `ask`.
+//! The command line: `latimer serve`, `ask`, and administration.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 use std::io::IsTerminal;
@@ -15,8 +15,9 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, LogConfig, LogFormat, Overrides};
 use crate::serve::Server;
 
+mod administer;
 mod ask;
-mod keys;
+mod reach;
 
 /// AI chat for applications, served by one program.
 #[derive(Debug, Parser)]
@@ -52,9 +53,8 @@ enum Task {
         #[arg(long, value_name = "ADDRESS")]
         listen: Vec<SocketAddr>,
     },
-    /// Make, list and revoke API keys
-    #[command(subcommand)]
-    Keys(keys::Task),
+    #[command(flatten)]
+    Administer(administer::Task),
     /// Ask the running server one question and print the answer as it comes
     Ask(ask::Question),
 }
@@ -73,7 +73,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     let listen = match &command.task {
         Task::Serve { listen } => listen.clone(),
-        Task::Keys(_) | Task::Ask(_) => Vec::new(),
+        Task::Administer(_) | Task::Ask(_) => Vec::new(),
     };
     let SettingFlags { config, data_dir, model_dir, set } = command.settings;
     let config = Config::load(&Overrides { file: config, set, data_dir, model_dir, listen })?;
@@ -85,7 +85,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     runtime.block_on(async {
         match command.task {
             Task::Serve { .. } => serve(config).await,
-            Task::Keys(task) => keys::run(&config, task).await,
+            Task::Administer(task) => administer::run(&config, task).await,
             Task::Ask(question) => ask::run(&config, question).await,
         }
     })

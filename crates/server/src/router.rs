@@ -8,10 +8,11 @@ use tower_http::normalize_path::NormalizePath;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::admin::{self, Admin};
 use crate::app::App;
 use crate::dialects::{codemie, codmir};
 use crate::edge::Edge;
-use crate::{admin, health, openapi, sign_in};
+use crate::{health, openapi, sign_in};
 
 /// What a connection talks to. A trailing slash is the same route, which must be decided before routing.
 pub(crate) type Service = Edge<NormalizePath<Router>>;
@@ -21,7 +22,7 @@ pub(crate) fn service(app: App) -> Service {
         .merge(codmir::router())
         .merge(codemie::router())
         .merge(sign_in::router())
-        .merge(admin::router())
+        .merge(admin::router().with_state(Admin::of(&app)))
         .merge(health::router())
         .split_for_parts();
     let (document, its_own) = openapi::router().split_for_parts();

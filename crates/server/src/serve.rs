@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, AdminFile};
+use crate::admin::{self, Admin, AdminFile};
 use crate::app::{App, Parts};
 use crate::auth::AdminToken;
 use crate::config::{self, Config, ConfigError};
@@ -40,9 +40,6 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] store::OpenStoreError),
-    /// The accounts, where a command opens them itself.
-    #[error(transparent)]
-    Keys(#[from] identity::KeysError),
     /// The accounts and the built-in issuer.
     #[error(transparent)]
     Identity(#[from] identity::Fault),
@@ -155,7 +152,7 @@ impl Server {
             tasks: turn_tasks,
             config: IssuerConfig::new(public_url.clone().unwrap_or_else(|| reached_at(&addresses))),
             issuers: config.auth.trusted_issuers()?,
-            source: Arc::new(HttpKeySets::new(KEY_SET_TIMEOUT).map_err(StartError::KeySets)?),
+            source: key_sets()?,
         };
         let identity = Identity::start(parts).await?;
         let first_start = identity.first_start(config::admin_password()).await?;
@@ -243,6 +240,30 @@ fn reached_at(addresses: &[SocketAddr]) -> String {
 }
 
 /// Opens the store of a data directory, whose lock it takes.
-pub(crate) async fn open_store(data_dir: &Path, clock: &dyn Clock) -> Result<Arc<SqliteStore>, StartError> {
+async fn open_store(data_dir: &Path, clock: &dyn Clock) -> Result<Arc<SqliteStore>, StartError> {
     Ok(Arc::new(SqliteStore::open(DataDir::lock(data_dir)?, clock).await?))
+}
+
+/// Administration of a data directory that no server has: what is served there, without the serving. Nobody is made, and
+/// other issuers are not asked.
+pub(crate) async fn open_administration(data_dir: &Path) -> Result<(Admin, Arc<SqliteStore>), StartError> {
+    let clock = Arc::new(SystemClock);
+    let store = open_store(data_dir, clock.as_ref()).await?;
+    let identity = Identity::start(identity::Parts {
+        keys: store.clone(),
+        accounts: store.clone(),
+        issuer: store.clone(),
+        clock,
+        tasks: Tasks::new(),
+        config: IssuerConfig::new(""),
+        issuers: Vec::new(),
+        source: key_sets()?,
+    })
+    .await?;
+    let admin = Admin { identity, token: AdminToken::new(), body_timeout: Duration::MAX };
+    Ok((admin, store))
+}
+
+fn key_sets() -> Result<Arc<HttpKeySets>, StartError> {
+    Ok(Arc::new(HttpKeySets::new(KEY_SET_TIMEOUT).map_err(StartError::KeySets)?))
 }

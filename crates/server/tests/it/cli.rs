@@ -55,7 +55,10 @@ fn list_keys(home: &Path) -> Vec<(String, String, String, bool)> {
     assert!(listed.status.success(), "{listed:?}");
     let key = |line: &str| {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [id, account, label, created_at, state] = fields[..] else { panic!("five fields: {line:?}") };
+        let [id, account, label, created_at, state, scopes, ends, _used] = fields[..] else {
+            panic!("eight fields: {line:?}")
+        };
+        assert_eq!((scopes, ends), ("chat,documents,assistants", "-"), "unless more is said");
         assert!(created_at.ends_with('Z'), "{created_at}");
         assert!(state == "valid" || state.starts_with("revoked 20"), "{state}");
         (id.to_owned(), account.to_owned(), label.to_owned(), state == "valid")
@@ -66,7 +69,7 @@ fn list_keys(home: &Path) -> Vec<(String, String, String, bool)> {
 
 /// It failed with one sentence, which is given.
 #[track_caller]
-fn refusal(ended: &Ended) -> &str {
+pub(crate) fn refusal(ended: &Ended) -> &str {
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     let sentence = ended.stderr.strip_prefix("error: ").and_then(|said| said.strip_suffix('\n'));
     let sentence = sentence.unwrap_or_else(|| panic!("one sentence: {ended:?}"));

@@ -1,9 +1,11 @@
 //! The server's tests over real HTTP, each in the words of what a client sees.
 
+mod administration;
 mod auth;
 mod bad_input;
 mod bad_parameters;
 mod cli;
+mod cli_administration;
 mod codemie;
 mod edge;
 #[cfg(feature = "embedded-llm")]

@@ -27,8 +27,10 @@ enum Named {
     /// There is one for all.
     Realm,
     Email,
+    User,
+    Client,
 }
-use Named::{Assistant, Email, Key, Message, Project, Realm, Session, Turn, Workflow};
+use Named::{Assistant, Client, Email, Key, Message, Project, Realm, Session, Turn, User, Workflow};
 
 /// Every route, and where ids stand in it: `{id}` in the path, `?id` in the query, others in the body.
 const CASES: &[(&str, &[(&str, Named)])] = &[
@@ -59,11 +61,28 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("GET /api/admin/keys", &[]),
     ("POST /api/admin/keys", &[]),
     ("DELETE /api/admin/keys/{keyId}", &[("{keyId}", Key)]),
+    ("GET /api/admin/users", &[]),
+    ("POST /api/admin/users", &[]),
+    ("GET /api/admin/users/{userId}", &[("{userId}", User)]),
+    ("PATCH /api/admin/users/{userId}", &[("{userId}", User)]),
+    ("DELETE /api/admin/users/{userId}", &[("{userId}", User)]),
+    ("PUT /api/admin/users/{userId}/password", &[("{userId}", User)]),
+    ("GET /api/admin/clients", &[]),
+    ("POST /api/admin/clients", &[("id", Client)]),
+    ("PATCH /api/admin/clients/{clientId}", &[("{clientId}", Client)]),
+    ("DELETE /api/admin/clients/{clientId}", &[("{clientId}", Client)]),
+    ("POST /api/admin/clients/{clientId}/secret", &[("{clientId}", Client)]),
+    ("GET /api/admin/projects", &[]),
+    ("POST /api/admin/projects", &[]),
+    ("GET /api/admin/projects/{projectId}/members", &[("{projectId}", Project)]),
+    ("PUT /api/admin/projects/{projectId}/members/{userId}", MEMBER),
+    ("DELETE /api/admin/projects/{projectId}/members/{userId}", MEMBER),
 ];
 const ASK: &[(&str, Named)] =
     &[("{assistantId}", Assistant), ("conversationId", Session), ("workflowExecutionId", Workflow)];
 const ASK_BY_SLUG: &[(&str, Named)] =
     &[("{slug}", Assistant), ("conversationId", Session), ("workflowExecutionId", Workflow)];
+const MEMBER: &[(&str, Named)] = &[("{projectId}", Project), ("{userId}", User)];
 const CHAT: &[(&str, Named)] = &[
     ("projectId", Project),
     ("sessionId", Session),
@@ -133,6 +152,8 @@ impl Owner {
             Workflow => vec!["execution-of-the-owner".to_owned()],
             Realm => vec!["realm-of-the-owner".to_owned()],
             Email => vec!["admin@example.com".to_owned()],
+            User => vec!["admin".to_owned()],
+            Client => vec!["codemie-sdk".to_owned()],
         }
     }
 
@@ -191,6 +212,8 @@ impl Probe<'_> {
             ("{assistantId}", DEFAULT_ASSISTANT),
             ("{slug}", "assistant"),
             ("{realm}", "codemie-prod"),
+            ("{userId}", "admin"),
+            ("{projectId}", "my-project"),
         ];
         for (own, id) in own {
             url = url.replace(own, id);
@@ -417,17 +440,33 @@ async fn an_idempotency_key_is_its_accounts_own() {
 #[tokio::test]
 async fn no_key_of_an_account_administers() {
     let server = TestServer::start().await;
-    let key = Some(server.key("alice").await);
+    // One of an everyday account, one of the administrator's that is not made for it.
+    let keys = [Some(server.key("alice").await), Some(server.key("admin").await)];
+    let state = async || {
+        let mut state = Vec::new();
+        for path in ["users", "clients", "projects", "keys"] {
+            state.push(server.administered("GET", &format!("/api/admin/{path}"), &Value::Null).await);
+        }
+        // The keys are used meanwhile.
+        state[3].as_array_mut().expect("a list").iter_mut().for_each(|key| key["lastUsedAt"] = Value::Null);
+        state
+    };
+    let before = state().await;
     let administration: Vec<_> = CASES.iter().filter(|(route, _)| route.contains("/api/admin/")).collect();
-    assert_eq!(administration.len(), 3);
+    assert_eq!(administration.len(), 19);
     for (route, _) in administration {
         let (method, path) = route.split_once(' ').expect("method and path");
         let request = || {
-            let path = path.replace("{keyId}", "key_unknown");
+            let ids = [("{keyId}", "key_unknown"), ("{userId}", "admin"), ("{clientId}", "codemie-sdk")];
+            let path = ids.iter().fold(path.to_owned(), |path, (place, id)| path.replace(place, id));
+            let path = path.replace("{projectId}", "my-project");
             server.client.request(method.parse().expect("a method"), server.url(&path)).json(&json!({}))
         };
         check_error(request().send().await.expect("an answer"), 401, "UNAUTHORIZED").await;
-        check_error(by(request(), &key).send().await.expect("an answer"), 403, "FORBIDDEN").await;
+        for key in &keys {
+            check_error(by(request(), key).send().await.expect("an answer"), 403, "FORBIDDEN").await;
+        }
     }
+    assert_eq!(state().await, before, "nothing has changed");
     server.stop().await;
 }

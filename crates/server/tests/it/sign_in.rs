@@ -7,7 +7,7 @@ use testkit::upstream::openai_stream;
 use crate::harness::TestServer;
 
 const ASSISTANT: &str = "/code-assistant-api/v1/assistants/05959338-06de-477d-9cc3-08369f858057/model";
-const REALM: &str = "/auth/realms/codemie-prod";
+pub(crate) const REALM: &str = "/auth/realms/codemie-prod";
 
 /// The password of the user that the first start made.
 fn password(server: &TestServer) -> SecretString {
@@ -15,22 +15,40 @@ fn password(server: &TestServer) -> SecretString {
     first.password.clone().expect("a random one")
 }
 
-async fn token(server: &TestServer, form: &[(&str, &str)]) -> reqwest::Response {
+/// What the token endpoint answers to a form.
+pub(crate) async fn token(server: &TestServer, form: &[(&str, &str)]) -> reqwest::Response {
     let body: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let request = server.client.post(server.url(&format!("{REALM}/protocol/openid-connect/token")));
     let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(body);
     request.send().await.expect("an answer")
 }
 
-async fn sign_in(server: &TestServer) -> String {
-    let password = password(server);
+/// What the token endpoint answers to a password.
+pub(crate) async fn sign_in_as(server: &TestServer, username: &str, password: &str) -> reqwest::Response {
     let form = [
         ("grant_type", "password"),
         ("client_id", "codemie-sdk"),
-        ("username", "admin"),
-        ("password", password.expose_secret()),
+        ("username", username),
+        ("password", password),
     ];
-    let answer = token(server, &form).await;
+    token(server, &form).await
+}
+
+/// What the token endpoint answers to a client's secret.
+pub(crate) async fn sign_in_client(server: &TestServer, id: &str, secret: &str) -> reqwest::Response {
+    let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+    token(server, &form).await
+}
+
+/// The access token of an answer that must have one.
+pub(crate) async fn access_token(answer: reqwest::Response) -> String {
+    assert_eq!(answer.status(), 200);
+    let body: Value = answer.json().await.expect("JSON");
+    body["access_token"].as_str().expect("a token").to_owned()
+}
+
+async fn sign_in(server: &TestServer) -> String {
+    let answer = sign_in_as(server, "admin", password(server).expose_secret()).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let body: Value = answer.json().await.expect("JSON");
