@@ -149,13 +149,15 @@ impl Server {
             accounts,
             issuer,
             clock,
-            tasks: turn_tasks,
+            tasks: turn_tasks.clone(),
             config: IssuerConfig::new(public_url.clone().unwrap_or_else(|| reached_at(&addresses))),
             issuers: config.auth.trusted_issuers()?,
             source: key_sets()?,
         };
         let identity = Identity::start(parts).await?;
         let first_start = identity.first_start(config::admin_password()).await?;
+        let tokens = identity.tokens.clone();
+        turn_tasks.spawn(async move { tokens.warm_up().await });
         let admin_token = AdminToken::new();
         let admin_file =
             AdminFile::write(&config.data_dir, &addresses, &admin_token).map_err(StartError::AdminFile)?;
