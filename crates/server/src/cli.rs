@@ -3,17 +3,16 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use identity::FirstStart;
-use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogConfig, LogFormat, Overrides};
-use crate::serve::Server;
+use crate::serve::{Server, first_start};
 
 mod administer;
 mod ask;
@@ -126,7 +125,7 @@ fn print_banner(server: &Server) {
     }
     println!("{}\n", server.answers());
     if let Some(first) = server.first_start() {
-        print_first_start(first);
+        print_first_start(first, server.first_start_file());
     }
     let Some(address) = server.addresses().first() else { return };
     println!("Try it:\n");
@@ -138,13 +137,12 @@ fn print_banner(server: &Server) {
 }
 
 /// Shown once: nobody can read them again.
-fn print_first_start(first: &FirstStart) {
+fn print_first_start(first: &FirstStart, file: Option<&Path>) {
     println!("This is the first start. Keep what follows, it is not shown again:\n");
-    println!("  user      {}", first.username);
-    if let Some(password) = &first.password {
-        println!("  password  {}", password.expose_secret());
+    println!("{}", first_start::told(first));
+    if let Some(file) = file {
+        println!("It is written down in {}, for you only; delete that once you have it.\n", file.display());
     }
-    println!("  API key   {}\n", first.key.secret.expose_secret());
 }
 
 /// SIGTERM and Ctrl-C.

@@ -1,7 +1,7 @@
 //! Puts the parts together, runs them, and takes them apart again.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::listen::{self, Connections};
 use crate::router;
 
+pub(crate) mod first_start;
 mod models;
 
 /// A key set is small; an issuer that takes longer is out.
@@ -101,6 +102,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     answers: String,
     first_start: Option<FirstStart>,
+    first_start_file: Option<PathBuf>,
     _admin_file: AdminFile,
 }
 
@@ -156,6 +158,8 @@ impl Server {
         };
         let identity = Identity::start(parts).await?;
         let first_start = identity.first_start(config::admin_password()).await?;
+        let first_start_file =
+            first_start.as_ref().and_then(|first| first_start::write_down(&config.data_dir, first));
         let tokens = identity.tokens.clone();
         turn_tasks.spawn(async move { tokens.warm_up().await });
         let admin_token = AdminToken::new();
@@ -193,6 +197,7 @@ impl Server {
             addresses,
             answers: models.reason,
             first_start,
+            first_start_file,
             _admin_file: admin_file,
         })
     }
@@ -210,6 +215,11 @@ impl Server {
     /// What the first start has made: shown once.
     pub fn first_start(&self) -> Option<&FirstStart> {
         self.first_start.as_ref()
+    }
+
+    /// Where that is written down, for the owner only.
+    pub fn first_start_file(&self) -> Option<&Path> {
+        self.first_start_file.as_deref()
     }
 
     /// Lets running turns finish within the grace time, ends the others with their text kept, then closes everything.

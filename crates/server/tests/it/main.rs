@@ -10,6 +10,8 @@ mod codemie;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
+#[cfg(unix)]
+mod first_start;
 mod harness;
 mod models;
 mod ownership;
