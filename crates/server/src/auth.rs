@@ -35,7 +35,7 @@ impl<E: Refusal> FromRequestParts<App> for SignedIn<E> {
     }
 }
 
-/// The caller of an administration route: who can read the token in the data directory.
+/// The caller of an administration route: an administrator, or who can read the token in the data directory.
 pub(crate) struct Administrator;
 
 impl FromRequestParts<App> for Caller {
@@ -61,7 +61,11 @@ impl FromRequestParts<Admin> for Administrator {
                 Err(Error::new(ErrorKind::Forbidden, "these credentials may not administer the server")
                     .into())
             }
-            None => Err(unauthorized("administration needs the token in the data directory").into()),
+            None => {
+                let message =
+                    "administration needs an administrator's credentials, or the token in the data directory";
+                Err(unauthorized(message).into())
+            }
         }
     }
 }

@@ -374,3 +374,19 @@ pub(crate) struct Reach {
     pub(crate) address: String,
     pub(crate) token: Secret,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_for_developers_shows_no_secret() {
+        let secret = || Secret::from(SecretString::from("correct horse"));
+        let bodies = [
+            format!("{:?}", Password { password: Some(secret()) }),
+            format!("{:?}", ClientSecret { id: "robot".to_owned(), secret: secret() }),
+        ];
+        assert!(bodies.iter().all(|body| !body.contains("horse")), "{bodies:?}");
+        assert_eq!(serde_json::to_string(&secret()).expect("JSON"), "\"correct horse\"");
+    }
+}

@@ -21,6 +21,9 @@ use crate::serve::{StartError, open_administration};
 /// Nobody listens there: requests to it stay in this process.
 const HERE: &str = "http://localhost";
 
+/// What `()` is in JSON; over HTTP it is no body.
+const NOTHING: &[u8] = b"null";
+
 /// Administration, wherever it can be reached.
 pub(super) struct Reach {
     address: String,
@@ -74,7 +77,7 @@ impl Reach {
         self.send(Method::GET, path, &()).await
     }
 
-    /// The answer to a request with this body.
+    /// The answer to a request with this body, or with none: `&()`.
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -97,7 +100,10 @@ impl Reach {
     async fn answer(&self, method: Method, path: &[&str], body: &impl Serialize) -> anyhow::Result<Answer> {
         let url = url(&self.address, path)?;
         let authorization = format!("Bearer {}", self.token.expose_secret());
-        let body = serde_json::to_vec(body)?;
+        let mut body = serde_json::to_vec(body)?;
+        if body == NOTHING {
+            body.clear();
+        }
         match &self.way {
             Way::Server(client) => {
                 let request = client.request(method, url).header(AUTHORIZATION, authorization);
@@ -127,7 +133,7 @@ impl Answer {
                 refusal.map_or_else(|_| format!("the server answered {status}"), |said| said.message)
             );
         }
-        let body: &[u8] = if self.body.is_empty() { b"null" } else { &self.body };
+        let body = if self.body.is_empty() { NOTHING } else { &self.body };
         serde_json::from_slice(body)
             .context("the server said something unreadable; is it of another version?")
     }

@@ -273,6 +273,28 @@ async fn a_key_is_good_for_its_scopes_until_it_ends() {
 }
 
 #[tokio::test]
+async fn a_key_administers_if_it_is_made_for_that_and_its_owner_may() {
+    let server = TestServer::start().await;
+    add_user(&server, "ada").await;
+    let key = async |scopes: Value| {
+        let new = json!({ "account": "ada", "label": "laptop", "scopes": scopes });
+        text(&server.administered("POST", "/api/admin/keys", &new).await, "key").to_owned()
+    };
+    let (everyday, admins) = (key(json!(["chat", "documents"])).await, key(json!(["admin"])).await);
+    let status = async |key: &str| {
+        server.get("/api/admin/users").bearer_auth(key).send().await.expect("an answer").status()
+    };
+    assert_eq!(status(&everyday).await, 403);
+    assert_eq!(status(&admins).await, 403, "ada is no administrator yet");
+
+    server.administered("PATCH", "/api/admin/users/ada", &json!({ "roles": ["admin"] })).await;
+
+    assert_eq!(status(&everyday).await, 403);
+    assert_eq!(status(&admins).await, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_list_of_keys_tells_when_each_was_last_used() {
     let server = TestServer::start_by(Arc::new(ManualClock::new()), |_, _| ()).await;
     let new = json!({ "account": "ada", "label": "laptop" });

@@ -88,7 +88,7 @@ fn administer(home: &Path) -> (String, String) {
     assert_eq!(clients, ["codemie-sdk", "robot"]);
 
     let project = line(home, &["projects", "create", "demo"]);
-    assert_eq!(lines(home, &["projects", "list"]), [project.clone()]);
+    assert_eq!(line(home, &["projects", "list"]), project);
     lines(home, &["projects", "add-member", "demo", "ada"]);
     lines(home, &["projects", "add-member", &project[0], id, "--admin"]);
     assert_eq!(line(home, &["projects", "members", "demo"]), [id, "ada", "admin", "administration"]);
