@@ -74,6 +74,13 @@ pub fn public_id(prefix: &str) -> String {
     format!("{prefix}{}", random_base62(22))
 }
 
+/// A new random UUID (version 4), for things whose clients expect one.
+pub fn random_uuid() -> String {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).expect("the operating system has a random generator");
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
