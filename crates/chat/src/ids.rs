@@ -1,6 +1,7 @@
 //! Identifiers: UUIDv7 inside (ordered by the clock), prefixed random strings outside (unguessable).
 
 use crate::clock::Clock;
+use jiff::Timestamp;
 use uuid::{NoContext, Uuid};
 
 macro_rules! id {
@@ -46,6 +47,14 @@ id!(
     /// One turn. Its public name is another matter: a client may choose it.
     TurnId
 );
+
+impl AccountId {
+    /// When the account was made, which its id tells.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+    }
+}
 
 fn uuid_v7(clock: &dyn Clock) -> Uuid {
     let now = clock.now();
