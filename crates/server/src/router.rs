@@ -40,25 +40,17 @@ pub(crate) fn service(app: App) -> Service {
 }
 
 /// Each prefix has its own way to say that there is nothing.
-async fn unknown_route(
-    State(app): State<App>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
+async fn unknown_route(State(app): State<App>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     match uri.path() {
-        path if is_below(path, codemie::PREFIX) => codemie::unknown_route(&app, &method, path, &headers).await,
+        path if is_below(path, codemie::PREFIX) => {
+            codemie::unknown_route(&app, &method, path, &headers).await
+        }
         path if is_below(path, sign_in::PREFIX) => sign_in::unknown_route(),
         _ => codmir::unknown_route(),
     }
 }
 
-async fn wrong_method(
-    State(app): State<App>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
+async fn wrong_method(State(app): State<App>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     match uri.path() {
         path if is_below(path, codemie::PREFIX) => codemie::wrong_method(&app, &method, path, &headers).await,
         path if is_below(path, sign_in::PREFIX) => sign_in::wrong_method(),

@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_parameters;
 mod cli;
 mod codemie;
+mod codemie_assistants;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;

@@ -84,8 +84,7 @@ async fn list(
     SignedIn(principal, _): SignedIn<CodeMieError>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, CodeMieError> {
-    let Listing { query, page, per_page, is_of_templates } =
-        Listing::parse(&Query::parse(query.as_deref()))?;
+    let Listing { query, page, per_page, is_of_templates } = Listing::parse(&Query::parse(query.as_deref()))?;
     let is_brief = query.is_brief;
     let AssistantPage { assistants, total } = if is_of_templates {
         AssistantPage { assistants: Vec::new(), total: 0 }

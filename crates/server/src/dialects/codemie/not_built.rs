@@ -194,9 +194,7 @@ pub(super) async fn answer(
 /// Not built either; its path is also that of an assistant with the id `virtual`.
 #[utoipa::path(post, path = "/code-assistant-api/v1/assistants/virtual/model", tag = "codemie",
     responses((status = 501, description = "Not built", body = wire::ErrorBody<'_>)))]
-pub(super) async fn ask_virtual_assistant(
-    _: SignedIn<CodeMieError>,
-) -> Result<Response, CodeMieError> {
+pub(super) async fn ask_virtual_assistant(_: SignedIn<CodeMieError>) -> Result<Response, CodeMieError> {
     Err(CodeMieError::not_built("an assistant within the request"))
 }
 
@@ -262,8 +260,10 @@ mod tests {
             .lines()
             .filter_map(|line| line.strip_prefix("- `").and_then(|line| line.strip_suffix('`')))
             .collect();
-        let table: Vec<String> =
-            NOT_BUILT.iter().map(|(methods, path)| format!("{} {path}", methods.replace(' ', ", "))).collect();
+        let table: Vec<String> = NOT_BUILT
+            .iter()
+            .map(|(methods, path)| format!("{} {path}", methods.replace(' ', ", ")))
+            .collect();
         assert_eq!(listed, table);
     }
 }
