@@ -27,7 +27,11 @@ type Answer = (u16, Value);
 
 impl House {
     async fn new() -> Self {
-        let mut server = TestServer::start().await;
+        let mut server = TestServer::start_with(|config, _| {
+            let openai = config.providers.get_mut("openai").expect("it is there");
+            openai.models = Some(vec!["gpt-*".to_owned()]);
+        })
+        .await;
         let first = server.running().first_start().expect("it is the first start");
         let password = first.password.clone().expect("a random one");
         server
