@@ -258,6 +258,6 @@ fn assistant(row: &SqliteRow) -> sqlx::Result<Assistant> {
     })
 }
 
-fn items(list: String) -> Vec<String> {
+fn items(list: &str) -> Vec<String> {
     if list.is_empty() { Vec::new() } else { list.split(SEPARATOR).map(str::to_owned).collect() }
 }

@@ -190,14 +190,15 @@ async fn project(app: &App, principal: &Principal, name: Option<&str>) -> Result
 
 /// A refusal of the core's, with fields and statuses as this dialect has them.
 fn refused(error: Error, id: &str) -> CodeMieError {
-    match error.kind {
-        ErrorKind::Invalid { field: Some("instructions") } => {
-            CodeMieError::field("system_prompt", &error.message)
-        }
-        ErrorKind::Invalid { field: Some("model") } => CodeMieError::field("llm_model_type", &error.message),
-        ErrorKind::Conflict => CodeMieError::rule(error.message),
-        _ => absent(error, id),
+    if let ErrorKind::Invalid { field: Some(field) } = error.kind {
+        let name = match field {
+            "instructions" => "system_prompt",
+            "model" => "llm_model_type",
+            field => field,
+        };
+        return CodeMieError::field(name, &error.message);
     }
+    if error.kind == ErrorKind::Conflict { CodeMieError::rule(error.message) } else { absent(error, id) }
 }
 
 /// All but the project, whose name is not its id.

@@ -106,17 +106,14 @@ fn one(name: &str, value: &Value) -> Result<String, CodeMieError> {
 }
 
 fn several(name: &str, value: &Value) -> Result<Vec<String>, CodeMieError> {
-    match value {
-        Value::Array(items) => items.iter().map(|item| one(name, item)).collect(),
-        item => Ok(vec![one(name, item)?]),
+    match value.as_array() {
+        Some(items) => items.iter().map(|item| one(name, item)).collect(),
+        None => Ok(vec![one(name, value)?]),
     }
 }
 
 fn flag(name: &str, value: &Value) -> Result<bool, CodeMieError> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let problem = || CodeMieError::parameter("filters", &format!("{name} must be true or false"));
     query::flag(&text).ok_or_else(problem)
 }
