@@ -280,6 +280,25 @@ impl Directory {
         Ok(self.accounts.projects_of(account).await?)
     }
 
+    /// The id of the caller's project of this name; without a name, of the personal one. Of two with one name the personal
+    /// one counts. An administrator may name any project with members.
+    pub async fn project_of(
+        &self,
+        principal: &Principal,
+        name: Option<&str>,
+    ) -> Result<Option<String>, Fault> {
+        let of_name = |project: &&Membership| name.is_none_or(|name| project.name == name);
+        let own = self.projects_of(principal).await?;
+        if let Some(project) = own.iter().find(of_name) {
+            return Ok(Some(project.project.clone()));
+        }
+        if !principal.is_admin() {
+            return Ok(None);
+        }
+        let all = self.accounts.projects().await?;
+        Ok(all.into_iter().find(|project| Some(project.name.as_str()) == name).map(|project| project.id))
+    }
+
     pub(crate) async fn has_people(&self) -> Result<bool, Fault> {
         Ok(self.accounts.profiles().await?.iter().any(|profile| profile.kind == Kind::Person))
     }

@@ -133,7 +133,7 @@ impl Server {
         stores: Stores,
     ) -> Result<Self, StartError> {
         let Stores { turns, keys, accounts, issuer, assistants } = stores;
-        let assistants = Assistants::new(assistants, clock.as_ref()).await?;
+        let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
         let chat =

@@ -1,4 +1,5 @@
-//! The suite that every store passes: one function for each promise of `chat::store` and `identity::store`.
+//! The suite that every store passes: one function for each promise of `chat::store`, `chat::assistants` and
+//! `identity::store`.
 //!
 //! ```text
 //! testkit::store_suite!(MyStore::in_a_new_place().await);
@@ -9,6 +10,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
+use chat::assistants::AssistantStore;
 use chat::clock::Clock;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::provider::{CompletionEvent, FinishReason, Role, Usage};
@@ -22,6 +24,7 @@ use identity::store::{AccountStore, IssuerStore, KeyStore};
 
 use crate::clock::ManualClock;
 
+pub mod assistants;
 pub mod concurrency;
 pub mod ends;
 pub mod history;
@@ -41,6 +44,9 @@ pub trait StoreUnderTest: Send + Sync + 'static {
     /// The port of the core.
     fn turns(&self) -> &dyn TurnStore;
 
+    /// The port of the core: assistants.
+    fn assistants(&self) -> &dyn AssistantStore;
+
     /// The port of identity: keys.
     fn keys(&self) -> &dyn KeyStore;
 
@@ -59,6 +65,11 @@ pub trait StoreUnderTest: Send + Sync + 'static {
 macro_rules! store_suite {
     ($store:expr) => {
         $crate::store_suite! { @tests $store;
+            assistants: a_change_leaves_the_rest_of_an_assistant, a_slug_is_one_assistants,
+                administrators_decide_what_is_for_everyone, an_assistant_is_read_back,
+                an_assistant_stays_out_of_foreign_projects, assistants_are_filtered, assistants_are_sorted_by_name,
+                assistants_come_in_pages, only_the_right_ones_change_an_assistant,
+                only_the_right_ones_see_an_assistant, what_comes_with_the_server_is_everyones;
             concurrency: accepts_exactly_the_limit_in_parallel, opens_each_of_many_in_parallel_once,
                 repeats_in_parallel_open_one_turn;
             ends: a_checkpoint_after_the_end_is_ignored, a_checkpoint_is_read_back, a_whole_record_is_read_back,
@@ -299,6 +310,7 @@ mod tests {
     fn the_macro_names_every_promise() {
         let listed = include_str!("store_suite.rs");
         let modules = [
+            include_str!("store_suite/assistants.rs"),
             include_str!("store_suite/concurrency.rs"),
             include_str!("store_suite/ends.rs"),
             include_str!("store_suite/history.rs"),

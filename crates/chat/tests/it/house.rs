@@ -145,6 +145,7 @@ pub(crate) fn message(name: &str, content: &str) -> TurnRequest {
         provider: None,
         model: None,
         temperature: None,
+        top_p: None,
         max_tokens: None,
         idempotency: None,
         request_hash,

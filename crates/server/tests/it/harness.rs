@@ -104,6 +104,13 @@ impl TestServer {
         self.boot().await;
     }
 
+    /// Stops the server, does something with its data directory, and starts it again.
+    pub(crate) async fn while_stopped(&mut self, work: impl AsyncFnOnce(&Path)) {
+        self.halt().await;
+        work(self.data.path()).await;
+        self.boot().await;
+    }
+
     async fn halt(&mut self) {
         let server = self.server.take().expect("the server runs");
         assert!(server.stop().await, "a turn or a task was left running when the server stopped");

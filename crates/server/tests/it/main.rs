@@ -7,6 +7,7 @@ mod bad_parameters;
 mod cli;
 mod cli_administration;
 mod codemie;
+mod codemie_assistants;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;

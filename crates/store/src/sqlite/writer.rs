@@ -3,7 +3,6 @@
 use std::sync::Mutex;
 
 use chat::Tasks;
-use chat::assistants::Assistant;
 use chat::store::{Checkpoint, CloseTurn, OpenError, OpenTurn, Opened, StoreError};
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
@@ -26,7 +25,7 @@ pub(super) enum Operation {
     Close(Box<CloseTurn>, Reply<Stored<()>>),
     CloseInterrupted(String, Timestamp, Reply<Stored<u64>>),
     Identity(Box<Change>, Reply<Stored<Changed>>),
-    EnsureAssistant(Box<Assistant>, Reply<Stored<()>>),
+    Assistant(assistants::Write, Reply<Stored<assistants::Written>>),
 }
 
 /// What an operation came to: known within the transaction, told after its commit.
@@ -35,6 +34,7 @@ enum Outcome {
     Done,
     Count(u64),
     Changed(Changed),
+    Written(assistants::Written),
 }
 
 pub(super) struct Writer {
@@ -147,10 +147,7 @@ async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Resul
             Operation::CloseInterrupted(owner, now, _) => {
                 Outcome::Count(rows::close_interrupted(db, owner, *now).await?)
             }
-            Operation::EnsureAssistant(assistant, _) => {
-                assistants::ensure(db, assistant).await?;
-                Outcome::Done
-            }
+            Operation::Assistant(write, _) => Outcome::Written(assistants::apply(db, write).await?),
             Operation::Identity(change, _) => Outcome::Changed(identity::apply(db, change).await?),
         });
     }
@@ -166,7 +163,7 @@ fn tell(operation: Operation, outcome: Outcome) {
     match (operation, outcome) {
         (Operation::Open(_, reply), Outcome::Opened(opened)) => drop(reply.send(opened)),
         (Operation::Checkpoint(_, reply) | Operation::Close(_, reply), _) => drop(reply.send(Ok(()))),
-        (Operation::EnsureAssistant(_, reply), _) => drop(reply.send(Ok(()))),
+        (Operation::Assistant(_, reply), Outcome::Written(written)) => drop(reply.send(Ok(written))),
         (Operation::CloseInterrupted(_, _, reply), Outcome::Count(count)) => drop(reply.send(Ok(count))),
         (Operation::Identity(_, reply), Outcome::Changed(changed)) => drop(reply.send(Ok(changed))),
         (operation, _) => {
@@ -178,9 +175,8 @@ fn tell(operation: Operation, outcome: Outcome) {
 fn tell_failure(operation: Operation, error: StoreError) {
     match operation {
         Operation::Open(_, reply) => drop(reply.send(Err(OpenError::Store(error)))),
-        Operation::Checkpoint(_, reply)
-        | Operation::Close(_, reply)
-        | Operation::EnsureAssistant(_, reply) => drop(reply.send(Err(error))),
+        Operation::Checkpoint(_, reply) | Operation::Close(_, reply) => drop(reply.send(Err(error))),
+        Operation::Assistant(_, reply) => drop(reply.send(Err(error))),
         Operation::CloseInterrupted(_, _, reply) => drop(reply.send(Err(error))),
         Operation::Identity(_, reply) => drop(reply.send(Err(error))),
     }

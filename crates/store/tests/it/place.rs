@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chat::assistants::AssistantStore;
 use chat::clock::Clock as _;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::store::{NewMessage, OpenTurn, Place, TurnStore};
@@ -95,6 +96,10 @@ impl FreshStore {
 #[async_trait]
 impl StoreUnderTest for FreshStore {
     fn turns(&self) -> &dyn TurnStore {
+        &self.store
+    }
+
+    fn assistants(&self) -> &dyn AssistantStore {
         &self.store
     }
 

@@ -178,6 +178,7 @@ async fn translate(
         provider: None,
         model: ask.llm_model.or_else(|| assistant.model.clone()),
         temperature: assistant.temperature,
+        top_p: assistant.top_p,
         max_tokens: None,
         idempotency: None,
         request_hash: [0; 32],

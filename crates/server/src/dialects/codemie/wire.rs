@@ -195,23 +195,6 @@ impl<'a> Thought<'a> {
     }
 }
 
-/// An assistant in full.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Assistant {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) description: String,
-    pub(super) system_prompt: String,
-    pub(super) project: String,
-    pub(super) slug: String,
-    pub(super) llm_model_type: Option<String>,
-    pub(super) temperature: Option<f32>,
-    pub(super) shared: bool,
-    pub(super) is_global: bool,
-    pub(super) created_date: String,
-    pub(super) updated_date: String,
-}
-
 /// A model that can be asked for.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Model {
