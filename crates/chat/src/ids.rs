@@ -1,6 +1,7 @@
 //! Identifiers: UUIDv7 inside (ordered by the clock), prefixed random strings outside (unguessable).
 
 use crate::clock::Clock;
+use jiff::Timestamp;
 use uuid::{NoContext, Uuid};
 
 macro_rules! id {
@@ -47,6 +48,14 @@ id!(
     TurnId
 );
 
+impl AccountId {
+    /// When the account was made, which its id tells.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+    }
+}
+
 fn uuid_v7(clock: &dyn Clock) -> Uuid {
     let now = clock.now();
     let seconds = now.as_second().max(0).unsigned_abs();
@@ -74,9 +83,11 @@ pub fn public_id(prefix: &str) -> String {
     format!("{prefix}{}", random_base62(22))
 }
 
-/// A new random UUID as text, for dialects whose ids are such.
+/// A new random UUID (version 4), for things whose clients expect one.
 pub fn random_uuid() -> String {
-    Uuid::new_v4().to_string()
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).expect("the operating system has a random generator");
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub struct CompletionRequest {
     pub messages: Vec<PromptMessage>,
     /// Sampling temperature on the scale 0 to 2. The provider fits it to the model or leaves it out.
     pub temperature: Option<f32>,
+    /// The share of the likeliest tokens to choose from, 0 to 1. Left out for models that take none.
+    pub top_p: Option<f32>,
     /// Upper bound of completion tokens, at least 1.
     pub max_tokens: Option<u32>,
 }

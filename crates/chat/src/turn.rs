@@ -124,6 +124,8 @@ pub struct TurnRequest {
     pub model: Option<String>,
     /// 0 to 2.
     pub temperature: Option<f32>,
+    /// 0 to 1: only the likeliest words that together have this share are chosen from.
+    pub top_p: Option<f32>,
     /// At least 1.
     pub max_tokens: Option<u32>,
     /// The idempotency key, if there is one.

@@ -80,6 +80,11 @@ pub struct IssuedSecret {
     pub secret: SecretString,
 }
 
+/// A password that nobody has to think of: 131 random bits.
+pub fn generated_password() -> SecretString {
+    random_base62(22).into()
+}
+
 /// Users, service clients, projects. Cheap to clone.
 #[derive(Clone)]
 pub struct Directory {
@@ -179,6 +184,11 @@ impl Directory {
         Ok(IssuedSecret { client: id.to_owned(), secret })
     }
 
+    /// The client of this id.
+    pub async fn client(&self, id: &str) -> Result<StoredClient, DirectoryError> {
+        self.issuer.client(id).await?.ok_or(DirectoryError::NotFound("client"))
+    }
+
     /// All clients, by id.
     pub async fn clients(&self) -> Result<Vec<StoredClient>, DirectoryError> {
         Ok(self.issuer.clients().await?)
@@ -187,7 +197,7 @@ impl Directory {
     /// Gives a client a new secret; the old one ends at once.
     pub async fn rotate_client(&self, id: &str) -> Result<IssuedSecret, DirectoryError> {
         let secret = SecretString::from(random_base62(SECRET_LENGTH));
-        found("client", self.issuer.set_client_secret(id, secret_hash(&secret)).await?)?;
+        found("client with a secret", self.issuer.set_client_secret(id, secret_hash(&secret)).await?)?;
         Ok(IssuedSecret { client: id.to_owned(), secret })
     }
 
@@ -209,11 +219,11 @@ impl Directory {
 
     /// The project with members of this name; made if there is none.
     pub async fn ensure_project(&self, name: &str) -> Result<String, DirectoryError> {
-        check_text("project", name, MAX_NAME)?;
+        check_text("name", name, MAX_NAME)?;
         // A comma parts the names in a claim.
         if name.trim().is_empty() || name.trim() != name || name.contains(',') {
             let problem = "must not be empty, begin or end with a blank, or have a comma";
-            return Err(DirectoryError::Invalid { field: "project", problem });
+            return Err(DirectoryError::Invalid { field: "name", problem });
         }
         Ok(self.accounts.ensure_project(&public_id("proj_"), name, self.clock.now()).await?)
     }
@@ -221,6 +231,14 @@ impl Directory {
     /// All projects with members, by name.
     pub async fn projects(&self) -> Result<Vec<StoredProject>, DirectoryError> {
         Ok(self.accounts.projects().await?)
+    }
+
+    /// The project with members of this id or else of this name.
+    pub async fn project(&self, id_or_name: &str) -> Result<StoredProject, DirectoryError> {
+        let mut projects = self.accounts.projects().await?;
+        let place = projects.iter().position(|project| project.id == id_or_name);
+        let place = place.or_else(|| projects.iter().position(|project| project.name == id_or_name));
+        place.map(|place| projects.swap_remove(place)).ok_or(DirectoryError::NotFound("project"))
     }
 
     /// Who is in a project.
@@ -260,6 +278,25 @@ impl Directory {
         let id = public_id("proj_");
         self.accounts.ensure_personal_project(&id, account, &name, self.clock.now()).await?;
         Ok(self.accounts.projects_of(account).await?)
+    }
+
+    /// The id of the caller's project of this name; without a name, of the personal one. Of two with one name the personal
+    /// one counts. An administrator may name any project with members.
+    pub async fn project_of(
+        &self,
+        principal: &Principal,
+        name: Option<&str>,
+    ) -> Result<Option<String>, Fault> {
+        let of_name = |project: &&Membership| name.is_none_or(|name| project.name == name);
+        let own = self.projects_of(principal).await?;
+        if let Some(project) = own.iter().find(of_name) {
+            return Ok(Some(project.project.clone()));
+        }
+        if !principal.is_admin() {
+            return Ok(None);
+        }
+        let all = self.accounts.projects().await?;
+        Ok(all.into_iter().find(|project| Some(project.name.as_str()) == name).map(|project| project.id))
     }
 
     pub(crate) async fn has_people(&self) -> Result<bool, Fault> {
@@ -341,5 +378,5 @@ fn check_client(id: &str) -> Result<(), DirectoryError> {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
     let is_good = (1..=64).contains(&id.len()) && id.chars().all(is_plain);
     let problem = "must be 1 to 64 letters, digits, `-`, `_` or `.`";
-    is_good.then_some(()).ok_or(DirectoryError::Invalid { field: "client id", problem })
+    is_good.then_some(()).ok_or(DirectoryError::Invalid { field: "id", problem })
 }

@@ -39,6 +39,19 @@ impl From<Fault> for Error {
     }
 }
 
+impl From<KeysError> for Error {
+    fn from(error: KeysError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            KeysError::Unknown => Self::new(ErrorKind::Unauthorized, sentence),
+            KeysError::Name(field) => Self::invalid(field, sentence),
+            KeysError::Scopeless => Self::invalid("scopes", sentence),
+            KeysError::Past => Self::invalid("expiresAt", sentence),
+            KeysError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<SignInError> for Error {
     fn from(error: SignInError) -> Self {
         let kind = match &error {

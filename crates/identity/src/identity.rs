@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use argon2::Params;
 use chat::clock::Clock;
-use chat::ids::random_base62;
 use chat::{Principal, Scope, Scopes, Tasks};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::directory::{Directory, DirectoryError, User};
+use crate::directory::{Directory, DirectoryError, User, generated_password};
 use crate::fault::Fault;
 use crate::issuer::{self, Issuer, IssuerConfig, PUBLIC_CLIENT, Ring};
 use crate::keys::{IssuedKey, Keys, KeysError};
@@ -131,7 +130,7 @@ impl Identity {
         if self.directory.has_people().await? {
             return Ok(None);
         }
-        let generated = if password.is_none() { Some(SecretString::from(random_base62(22))) } else { None };
+        let generated = password.is_none().then(generated_password);
         let user = User {
             username: FIRST_USER.to_owned(),
             name: "Administrator".to_owned(),
@@ -157,6 +156,8 @@ impl Keys {
 fn fault(error: KeysError) -> Fault {
     match error {
         KeysError::Store(error) => error.into(),
-        KeysError::Unknown | KeysError::Name(_) => Fault::crypto("a key", error),
+        KeysError::Unknown | KeysError::Name(_) | KeysError::Scopeless | KeysError::Past => {
+            Fault::crypto("a key", error)
+        }
     }
 }

@@ -30,9 +30,15 @@ pub enum KeysError {
     /// The key is unknown, revoked or over.
     #[error("the API key is not valid; make one with `latimer keys create`")]
     Unknown,
-    /// Not a name.
+    /// Not a name: of an account, or a label.
     #[error("{0} must be 1 to 100 characters, none of them a control character")]
     Name(&'static str),
+    /// Good for nothing.
+    #[error("scopes must name at least one")]
+    Scopeless,
+    /// Over before it begins.
+    #[error("expiresAt must be in the future")]
+    Past,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,9 +112,15 @@ impl Keys {
         scopes: Scopes,
         expires_at: Option<Timestamp>,
     ) -> Result<IssuedKey, KeysError> {
-        check_name("the account's name", account)?;
-        check_name("the key's label", label)?;
+        check_name("account", account)?;
+        check_name("label", label)?;
         let now = self.clock.now();
+        if scopes == Scopes::default() {
+            return Err(KeysError::Scopeless);
+        }
+        if expires_at.is_some_and(|end| end <= now) {
+            return Err(KeysError::Past);
+        }
         let account = self.store.ensure_account(AccountId::new(self.clock.as_ref()), account, now).await?;
         let secret = format!("{PREFIX}{}", random_base62(SECRET_LENGTH));
         let id = public_id("key_");

@@ -48,7 +48,7 @@ pub mod store;
 mod throttle;
 pub mod tokens;
 
-pub use directory::{Directory, DirectoryError, IssuedSecret, User};
+pub use directory::{Directory, DirectoryError, IssuedSecret, User, generated_password};
 pub use fault::Fault;
 pub use identity::{FirstStart, Identity, Parts, SignInError};
 pub use issuer::{Issuer, IssuerConfig};

@@ -78,9 +78,9 @@ impl Provider for Anthropic {
         &self,
         request: CompletionRequest,
     ) -> BoxStream<'static, Result<CompletionEvent, CompletionError>> {
-        let temperature = self.fit.temperature(&request.model, request.temperature);
+        let sampling = self.fit.sampling(&request);
         let max_tokens = request.max_tokens.unwrap_or(self.max_tokens);
-        let body = wire::request(&request, temperature, max_tokens);
+        let body = wire::request(&request, sampling, max_tokens);
         self.endpoint.stream(body, EventDecoder::default())
     }
 }

@@ -1,5 +1,6 @@
 //! Fitting a request to a model: vendors refuse parameters that other models of theirs require.
 
+use chat::provider::CompletionRequest;
 use serde::Deserialize;
 
 /// How requests for some models are fitted. What a rule leaves out, a later rule decides.
@@ -8,7 +9,7 @@ use serde::Deserialize;
 pub struct FitRule {
     /// The models, as a pattern in which `*` stands for anything.
     pub models: String,
-    /// What becomes of the temperature.
+    /// What becomes of the temperature, and with it of `top_p`.
     pub temperature: Option<TemperatureFit>,
     /// The field that carries the token limit; only OpenAI has two.
     pub token_limit: Option<TokenLimitField>,
@@ -20,9 +21,9 @@ pub struct FitRule {
 pub enum TemperatureFit {
     /// It is sent as it is.
     Keep,
-    /// It is left out: the model takes none.
+    /// It is left out, and so is `top_p`: the model takes neither.
     Omit,
-    /// It is halved, for models whose scale ends at 1.
+    /// It is halved, for models whose scale ends at 1; beside it `top_p` is left out, since they take one of the two.
     ScaleToOne,
 }
 
@@ -34,6 +35,13 @@ pub enum TokenLimitField {
     MaxTokens,
     /// The new one, which OpenAI's newer models demand.
     MaxCompletionTokens,
+}
+
+/// How words are chosen, as a model takes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sampling {
+    pub(crate) temperature: Option<f32>,
+    pub(crate) top_p: Option<f32>,
 }
 
 /// The rules of one provider, in the order in which they are asked.
@@ -54,12 +62,16 @@ impl Fit {
         Self { rules: configured.iter().cloned().chain(built_in).collect(), default_token_limit }
     }
 
-    /// The temperature to send to `model`.
-    pub(crate) fn temperature(&self, model: &str, temperature: Option<f32>) -> Option<f32> {
-        match self.first(model, |rule| rule.temperature).unwrap_or(TemperatureFit::Keep) {
-            TemperatureFit::Keep => temperature,
-            TemperatureFit::Omit => None,
-            TemperatureFit::ScaleToOne => temperature.map(|temperature| temperature / 2.0),
+    /// What to send of the request's temperature and `top_p`.
+    pub(crate) fn sampling(&self, request: &CompletionRequest) -> Sampling {
+        let CompletionRequest { temperature, top_p, .. } = *request;
+        match self.first(&request.model, |rule| rule.temperature).unwrap_or(TemperatureFit::Keep) {
+            TemperatureFit::Keep => Sampling { temperature, top_p },
+            TemperatureFit::Omit => Sampling { temperature: None, top_p: None },
+            TemperatureFit::ScaleToOne => Sampling {
+                temperature: temperature.map(|temperature| temperature / 2.0),
+                top_p: top_p.filter(|_| temperature.is_none()),
+            },
         }
     }
 
@@ -116,10 +128,22 @@ mod tests {
             rule("gpt-5-chat*", Some(TemperatureFit::Keep), None),
         ];
         let fit = Fit::new(&configured, TokenLimitField::MaxTokens);
-        assert_eq!(fit.temperature("gpt-5-chat-latest", Some(0.7)), Some(0.7));
-        assert_eq!(fit.temperature("gpt-5-mini", Some(0.7)), None);
-        assert_eq!(fit.temperature("claude-sonnet-4-5", Some(0.7)), Some(0.35));
-        assert_eq!(fit.temperature("llama3", Some(1.5)), Some(1.5));
+        let sent = |model: &str, temperature, top_p| {
+            let request = CompletionRequest {
+                model: model.to_owned(),
+                messages: Vec::new(),
+                temperature,
+                top_p,
+                max_tokens: None,
+            };
+            let sampling = fit.sampling(&request);
+            (sampling.temperature, sampling.top_p)
+        };
+        assert_eq!(sent("gpt-5-chat-latest", Some(0.7), Some(0.5)), (Some(0.7), Some(0.5)));
+        assert_eq!(sent("gpt-5-mini", Some(0.7), Some(0.5)), (None, None));
+        assert_eq!(sent("claude-sonnet-4-5", Some(0.7), Some(0.5)), (Some(0.35), None));
+        assert_eq!(sent("claude-sonnet-4-5", None, Some(0.5)), (None, Some(0.5)));
+        assert_eq!(sent("llama3", Some(1.5), None), (Some(1.5), None));
         assert_eq!(fit.token_limit("llama3"), TokenLimitField::MaxCompletionTokens);
         assert_eq!(
             Fit::new(&[], TokenLimitField::MaxTokens).token_limit("gpt-5"),

@@ -73,9 +73,9 @@ impl Provider for OpenAi {
         &self,
         request: CompletionRequest,
     ) -> BoxStream<'static, Result<CompletionEvent, CompletionError>> {
-        let temperature = self.fit.temperature(&request.model, request.temperature);
+        let sampling = self.fit.sampling(&request);
         let max_tokens = request.max_tokens.or(self.max_tokens);
-        let body = wire::request(&request, temperature, max_tokens, self.fit.token_limit(&request.model));
+        let body = wire::request(&request, sampling, max_tokens, self.fit.token_limit(&request.model));
         self.endpoint.stream(body, ChunkDecoder::default())
     }
 }

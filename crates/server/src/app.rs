@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat::Chat;
+use axum::extract::FromRef;
 use chat::assistants::Assistants;
+use chat::conversations::Conversations;
+use chat::{Chat, Error, Principal};
 use identity::Identity;
 
 use crate::auth::AdminToken;
+use crate::body::BodyTimeout;
 use crate::config::AuthConfig;
 
 /// The parts that are there for the life of the server. Cheap to clone.
@@ -20,6 +23,7 @@ pub(crate) struct App {
 pub(crate) struct Parts {
     pub(crate) chat: Chat,
     pub(crate) assistants: Assistants,
+    pub(crate) conversations: Conversations,
     pub(crate) identity: Identity,
     pub(crate) auth: AuthConfig,
     pub(crate) admin_token: AdminToken,
@@ -35,6 +39,20 @@ pub(crate) struct Parts {
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         Self { inner: Arc::new(parts) }
+    }
+}
+
+impl App {
+    /// What the caller signs in as, and the full name. An account that only keys belong to has neither.
+    pub(crate) async fn names_of(&self, principal: &Principal) -> Result<(String, String), Error> {
+        let profile = self.identity.directory.profile(principal).await.map_err(Error::from)?;
+        Ok(profile.map(|profile| (profile.username, profile.name)).unwrap_or_default())
+    }
+}
+
+impl FromRef<App> for BodyTimeout {
+    fn from_ref(app: &App) -> Self {
+        Self(app.body_timeout)
     }
 }
 

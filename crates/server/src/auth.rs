@@ -8,10 +8,11 @@ use chat::{Error, ErrorKind, Principal};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Uri};
-use identity::{KeysError, SignInError, TokenError};
+use identity::{Identity, KeysError, SignInError, TokenError};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use crate::admin::Admin;
 use crate::app::App;
 use crate::body::Refusal;
 use crate::config::Anonymous;
@@ -34,7 +35,7 @@ impl<E: Refusal> FromRequestParts<App> for SignedIn<E> {
     }
 }
 
-/// The caller of an administration route: who can read the token in the data directory.
+/// The caller of an administration route: an administrator, or who can read the token in the data directory.
 pub(crate) struct Administrator;
 
 impl FromRequestParts<App> for Caller {
@@ -49,18 +50,22 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-impl FromRequestParts<App> for Administrator {
+impl FromRequestParts<Admin> for Administrator {
     type Rejection = CodmirError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, CodmirError> {
+    async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, CodmirError> {
         match bearer(&parts.headers)? {
-            Some(key) if app.admin_token.matches(&key) => Ok(Self),
-            Some(key) if principal(app, &key).await?.is_admin() => Ok(Self),
+            Some(key) if admin.token.matches(&key) => Ok(Self),
+            Some(key) if authenticate(&admin.identity, &key).await?.is_admin() => Ok(Self),
             Some(_) => {
                 Err(Error::new(ErrorKind::Forbidden, "these credentials may not administer the server")
                     .into())
             }
-            None => Err(unauthorized("administration needs the token in the data directory").into()),
+            None => {
+                let message =
+                    "administration needs an administrator's credentials, or the token in the data directory";
+                Err(unauthorized(message).into())
+            }
         }
     }
 }
@@ -70,7 +75,11 @@ async fn principal(app: &App, credential: &SecretString) -> Result<Principal, Er
     if app.admin_token.matches(credential) {
         return Ok(app.identity.keys.command_line());
     }
-    app.identity.authenticate(credential).await.map_err(|error| sign_in_error(&error))
+    authenticate(&app.identity, credential).await
+}
+
+async fn authenticate(identity: &Identity, credential: &SecretString) -> Result<Principal, Error> {
+    identity.authenticate(credential).await.map_err(|error| sign_in_error(&error))
 }
 
 /// As [`SignedIn`], for handlers that have a form of their own for every refusal.
@@ -80,6 +89,7 @@ pub(crate) async fn bearer_principal(app: &App, headers: &HeaderMap) -> Result<P
 }
 
 /// The secret by which commands on this machine administer the running server; made anew at each start.
+#[derive(Clone)]
 pub(crate) struct AdminToken {
     secret: SecretString,
     hash: [u8; 32],
@@ -91,8 +101,8 @@ impl AdminToken {
         Self { hash: Sha256::digest(secret.as_bytes()).into(), secret: secret.into() }
     }
 
-    pub(crate) fn expose(&self) -> &str {
-        self.secret.expose_secret()
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.secret
     }
 
     /// Compares hashes: what the time tells is nothing about the secret.

@@ -1,8 +1,9 @@
 //! The one body extractor: JSON of bounded size and depth, with errors that name the field.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use chat::Error;
@@ -14,7 +15,6 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
-use crate::app::App;
 use crate::dialects::codmir::CodmirError;
 
 /// The most bytes of a JSON body.
@@ -46,6 +46,9 @@ impl BodyError {
     }
 }
 
+/// How long a body may take to arrive.
+pub(crate) struct BodyTimeout(pub(crate) Duration);
+
 /// The form that a dialect gives to refusals, and what it takes.
 pub(crate) trait Refusal: From<BodyError> + From<Error> + IntoResponse {
     /// Whether a body counts as JSON whatever its `Content-Type`. A dialect that answers without a key can't: a page can
@@ -63,34 +66,51 @@ pub(crate) struct Json<T, E = CodmirError> {
 /// As [`Json`], where no body at all is the default.
 pub(crate) struct OptionalJson<T, E = CodmirError>(pub(crate) T, pub(crate) PhantomData<E>);
 
-/// The id in a path. One that can't be decoded names nothing.
-pub(crate) struct PathId<E = CodmirError>(pub(crate) String, pub(crate) PhantomData<E>);
+/// The id in a path, or several as a tuple. One that can't be decoded names nothing.
+pub(crate) struct PathId<E = CodmirError, Id = String>(pub(crate) Id, pub(crate) PhantomData<E>);
 
-impl<S: Send + Sync, E: Refusal> FromRequestParts<S> for PathId<E> {
+impl<S, E, Id> FromRequestParts<S> for PathId<E, Id>
+where
+    S: Send + Sync,
+    E: Refusal,
+    Id: DeserializeOwned + Send,
+{
     type Rejection = E;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
+        let path = Path::<Id>::from_request_parts(parts, state).await;
         path.map(|Path(id)| Self(id, PhantomData)).map_err(|_| Error::not_found("route").into())
     }
 }
 
-impl<T: DeserializeOwned, E: Refusal> FromRequest<App> for Json<T, E> {
+impl<S, T, E> FromRequest<S> for Json<T, E>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+    E: Refusal,
+    BodyTimeout: FromRef<S>,
+{
     type Rejection = E;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, E> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, E> {
         check_content_type::<E>(&request)?;
-        let bytes = read(request, app).await?;
+        let bytes = read(request, BodyTimeout::from_ref(state)).await?;
         Ok(Self { value: parse(&bytes)?, hash: Sha256::digest(&bytes).into(), refusal: PhantomData })
     }
 }
 
-impl<T: DeserializeOwned + Default, E: Refusal> FromRequest<App> for OptionalJson<T, E> {
+impl<S, T, E> FromRequest<S> for OptionalJson<T, E>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Default,
+    E: Refusal,
+    BodyTimeout: FromRef<S>,
+{
     type Rejection = E;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, E> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, E> {
         let content_type = check_content_type::<E>(&request);
-        let bytes = read(request, app).await?;
+        let bytes = read(request, BodyTimeout::from_ref(state)).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default(), PhantomData));
         }
@@ -111,7 +131,7 @@ fn check_content_type<E: Refusal>(request: &Request) -> Result<(), BodyError> {
     Err(BodyError::Wrong(WrongField { field: "Content-Type".to_owned(), message }))
 }
 
-async fn read(request: Request, app: &App) -> Result<Bytes, BodyError> {
+async fn read(request: Request, BodyTimeout(patience): BodyTimeout) -> Result<Bytes, BodyError> {
     let too_large = || BodyError::TooLarge(format!("the body must be at most {MAX_BODY} bytes"));
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -119,7 +139,7 @@ async fn read(request: Request, app: &App) -> Result<Bytes, BodyError> {
         return Err(too_large());
     }
     let body = Limited::new(request.into_body(), MAX_BODY).collect();
-    match tokio::time::timeout(app.body_timeout, body).await {
+    match tokio::time::timeout(patience, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(BodyError::malformed("the body could not be read")),

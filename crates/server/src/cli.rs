@@ -1,22 +1,22 @@
-//! The command line: `latimer serve`, `keys`, `ask`.
+//! The command line: `latimer serve`, `ask`, and administration.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use identity::FirstStart;
-use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogConfig, LogFormat, Overrides};
-use crate::serve::Server;
+use crate::serve::{Server, first_start};
 
+mod administer;
 mod ask;
-mod keys;
+mod reach;
 
 /// AI chat for applications, served by one program.
 #[derive(Debug, Parser)]
@@ -52,9 +52,8 @@ enum Task {
         #[arg(long, value_name = "ADDRESS")]
         listen: Vec<SocketAddr>,
     },
-    /// Make, list and revoke API keys
-    #[command(subcommand)]
-    Keys(keys::Task),
+    #[command(flatten)]
+    Administer(administer::Task),
     /// Ask the running server one question and print the answer as it comes
     Ask(ask::Question),
 }
@@ -73,7 +72,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     let listen = match &command.task {
         Task::Serve { listen } => listen.clone(),
-        Task::Keys(_) | Task::Ask(_) => Vec::new(),
+        Task::Administer(_) | Task::Ask(_) => Vec::new(),
     };
     let SettingFlags { config, data_dir, model_dir, set } = command.settings;
     let config = Config::load(&Overrides { file: config, set, data_dir, model_dir, listen })?;
@@ -85,7 +84,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     runtime.block_on(async {
         match command.task {
             Task::Serve { .. } => serve(config).await,
-            Task::Keys(task) => keys::run(&config, task).await,
+            Task::Administer(task) => administer::run(&config, task).await,
             Task::Ask(question) => ask::run(&config, question).await,
         }
     })
@@ -126,7 +125,7 @@ fn print_banner(server: &Server) {
     }
     println!("{}\n", server.answers());
     if let Some(first) = server.first_start() {
-        print_first_start(first);
+        print_first_start(first, server.first_start_file());
     }
     let Some(address) = server.addresses().first() else { return };
     println!("Try it:\n");
@@ -138,13 +137,12 @@ fn print_banner(server: &Server) {
 }
 
 /// Shown once: nobody can read them again.
-fn print_first_start(first: &FirstStart) {
+fn print_first_start(first: &FirstStart, file: Option<&Path>) {
     println!("This is the first start. Keep what follows, it is not shown again:\n");
-    println!("  user      {}", first.username);
-    if let Some(password) = &first.password {
-        println!("  password  {}", password.expose_secret());
+    println!("{}", first_start::told(first));
+    if let Some(file) = file {
+        println!("It is written down in {}, for you only; delete that once you have it.\n", file.display());
     }
-    println!("  API key   {}\n", first.key.secret.expose_secret());
 }
 
 /// SIGTERM and Ctrl-C.

@@ -10,15 +10,13 @@ use chat::{Error, ErrorKind};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::header::HOST;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
+use http::{HeaderMap, HeaderValue, Request, Version};
 use tower::Service;
 
 use crate::app::App;
 use crate::auth::is_loopback_name;
 use crate::dialects::codmir::CodmirError;
-use crate::request_id;
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::request_id::{self, X_REQUEST_ID};
 
 /// Wraps the whole router.
 #[derive(Clone)]
@@ -53,7 +51,7 @@ where
         let mut router = self.router.clone();
         std::mem::swap(&mut router, &mut self.router);
         let app = self.app.clone();
-        let id = request_id::new();
+        let id = request_id::of(request.headers());
         let served = request_id::scope(id.clone(), async move {
             let started = tokio::time::Instant::now();
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());

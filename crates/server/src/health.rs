@@ -20,7 +20,8 @@ async fn alive() -> Response {
     axum::Json(json!({ "status": "ok" })).into_response()
 }
 
-/// The store can be read; `llm` names the model that answers by default, or `none`.
+/// The store can be read; `llm` names the model that answers by default, or `none`. `unreachedIssuers` is there while
+/// configured issuers were never reached: their tokens are refused, everything else is served.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, description = "Ready"),
     (status = 503, description = "The store can't be read, or the server is stopping"),
@@ -36,5 +37,10 @@ async fn ready(State(app): State<App>) -> Result<Response, CodmirError> {
         .models()
         .fallback()
         .map_or_else(|| "none".to_owned(), |answering| answering.name().to_string());
-    Ok(axum::Json(json!({ "status": "ok", "llm": llm })).into_response())
+    let mut body = json!({ "status": "ok", "llm": llm });
+    let unreached = app.identity.tokens.unreached();
+    if !unreached.is_empty() {
+        body["unreachedIssuers"] = json!(unreached);
+    }
+    Ok(axum::Json(body).into_response())
 }

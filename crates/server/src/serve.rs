@@ -1,12 +1,13 @@
 //! Puts the parts together, runs them, and takes them apart again.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chat::assistants::{AssistantStore, Assistants};
 use chat::clock::{Clock, SystemClock};
+use chat::conversations::{ConversationStore, Conversations};
 use chat::store::TurnStore;
 use chat::{Chat, Tasks};
 use identity::store::{AccountStore, IssuerStore, KeyStore};
@@ -17,13 +18,14 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, AdminFile};
+use crate::admin::{self, Admin, AdminFile};
 use crate::app::{App, Parts};
 use crate::auth::AdminToken;
 use crate::config::{self, Config, ConfigError};
 use crate::listen::{self, Connections};
 use crate::router;
 
+pub(crate) mod first_start;
 mod models;
 
 /// A key set is small; an issuer that takes longer is out.
@@ -40,9 +42,6 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] store::OpenStoreError),
-    /// The accounts, where a command opens them itself.
-    #[error(transparent)]
-    Keys(#[from] identity::KeysError),
     /// The accounts and the built-in issuer.
     #[error(transparent)]
     Identity(#[from] identity::Fault),
@@ -91,6 +90,8 @@ pub struct Stores {
     pub issuer: Arc<dyn IssuerStore>,
     /// Assistants.
     pub assistants: Arc<dyn AssistantStore>,
+    /// Conversations as a whole.
+    pub conversations: Arc<dyn ConversationStore>,
 }
 
 /// A running server.
@@ -104,6 +105,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     answers: String,
     first_start: Option<FirstStart>,
+    first_start_file: Option<PathBuf>,
     _admin_file: AdminFile,
 }
 
@@ -122,6 +124,7 @@ impl Server {
             accounts: store.clone(),
             issuer: store.clone(),
             assistants: store.clone(),
+            conversations: store.clone(),
         };
         let server = Self::start_over(config, clock, stores).await?;
         Ok(Self { store: Some(store), ..server })
@@ -133,13 +136,14 @@ impl Server {
         clock: Arc<dyn Clock>,
         stores: Stores,
     ) -> Result<Self, StartError> {
-        let Stores { turns, keys, accounts, issuer, assistants } = stores;
-        let assistants = Assistants::new(assistants, clock.as_ref()).await?;
+        let Stores { turns, keys, accounts, issuer, assistants, conversations } = stores;
+        let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
         let chat =
             Chat::start(turns, models.catalog, clock.clone(), config.turn.settings(), turn_tasks.clone())
                 .await?;
+        let conversations = Conversations::new(conversations, chat.clone(), clock.clone());
         let mut listeners = Vec::with_capacity(config.server.listen.len());
         for address in &config.server.listen {
             let failed = |source| StartError::Listen { address: *address, source };
@@ -152,19 +156,24 @@ impl Server {
             accounts,
             issuer,
             clock,
-            tasks: turn_tasks,
+            tasks: turn_tasks.clone(),
             config: IssuerConfig::new(public_url.clone().unwrap_or_else(|| reached_at(&addresses))),
             issuers: config.auth.trusted_issuers()?,
-            source: Arc::new(HttpKeySets::new(KEY_SET_TIMEOUT).map_err(StartError::KeySets)?),
+            source: key_sets()?,
         };
         let identity = Identity::start(parts).await?;
         let first_start = identity.first_start(config::admin_password()).await?;
+        let first_start_file =
+            first_start.as_ref().and_then(|first| first_start::write_down(&config.data_dir, first));
+        let tokens = identity.tokens.clone();
+        turn_tasks.spawn(async move { tokens.warm_up().await });
         let admin_token = AdminToken::new();
         let admin_file =
             AdminFile::write(&config.data_dir, &addresses, &admin_token).map_err(StartError::AdminFile)?;
         let app = App::new(Parts {
             chat: chat.clone(),
             assistants,
+            conversations,
             identity,
             public_url,
             auth: config.auth,
@@ -194,6 +203,7 @@ impl Server {
             addresses,
             answers: models.reason,
             first_start,
+            first_start_file,
             _admin_file: admin_file,
         })
     }
@@ -211,6 +221,11 @@ impl Server {
     /// What the first start has made: shown once.
     pub fn first_start(&self) -> Option<&FirstStart> {
         self.first_start.as_ref()
+    }
+
+    /// Where that is written down, for the owner only.
+    pub fn first_start_file(&self) -> Option<&Path> {
+        self.first_start_file.as_deref()
     }
 
     /// Lets running turns finish within the grace time, ends the others with their text kept, then closes everything.
@@ -243,6 +258,30 @@ fn reached_at(addresses: &[SocketAddr]) -> String {
 }
 
 /// Opens the store of a data directory, whose lock it takes.
-pub(crate) async fn open_store(data_dir: &Path, clock: &dyn Clock) -> Result<Arc<SqliteStore>, StartError> {
+async fn open_store(data_dir: &Path, clock: &dyn Clock) -> Result<Arc<SqliteStore>, StartError> {
     Ok(Arc::new(SqliteStore::open(DataDir::lock(data_dir)?, clock).await?))
+}
+
+/// Administration of a data directory that no server has: what is served there, without the serving. Nobody is made, and
+/// other issuers are not asked.
+pub(crate) async fn open_administration(data_dir: &Path) -> Result<(Admin, Arc<SqliteStore>), StartError> {
+    let clock = Arc::new(SystemClock);
+    let store = open_store(data_dir, clock.as_ref()).await?;
+    let identity = Identity::start(identity::Parts {
+        keys: store.clone(),
+        accounts: store.clone(),
+        issuer: store.clone(),
+        clock,
+        tasks: Tasks::new(),
+        config: IssuerConfig::new(""),
+        issuers: Vec::new(),
+        source: key_sets()?,
+    })
+    .await?;
+    let admin = Admin { identity, token: AdminToken::new(), body_timeout: Duration::MAX };
+    Ok((admin, store))
+}
+
+fn key_sets() -> Result<Arc<HttpKeySets>, StartError> {
+    Ok(Arc::new(HttpKeySets::new(KEY_SET_TIMEOUT).map_err(StartError::KeySets)?))
 }

@@ -93,7 +93,7 @@ async fn token(
     }
 }
 
-/// The user of this very e-mail address, for administrators: a list of one or none.
+/// The user of this very e-mail address, for administrators and services that may become others: a list of one or none.
 #[utoipa::path(get, path = "/auth/admin/realms/{realm}/users", tag = "sign-in",
     params(("realm" = String, Path, description = "The realm"), ("email" = Option<String>, Query)),
     responses((status = 200, description = "The users", body = [wire::User]), (status = 401), (status = 403)))]
@@ -105,7 +105,8 @@ async fn users(
 ) -> Result<Response, SignInError> {
     let principal =
         crate::auth::bearer_principal(&app, &headers).await.map_err(|_| SignInError::anonymous())?;
-    if !principal.is_admin() {
+    let may_look_up = app.identity.issuer.may_look_up_users(&principal).await;
+    if !may_look_up.map_err(|fault| failed(&fault))? {
         return Err(SignInError::forbidden());
     }
     if realm != app.identity.issuer.realm() {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chat::Tasks;
-use chat::assistants::{Assistant, AssistantStore};
 use chat::clock::Clock;
 use chat::conversations::{Change, ConversationStore, Page, Record, Summary};
 use chat::ids::{AccountId, ConversationId};
@@ -40,11 +39,12 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
-    (4, "conversations", include_str!("../migrations/0005_conversations.sql")),
+    (4, "own assistants", include_str!("../migrations/0004_own_assistants.sql")),
+    (5, "conversations", include_str!("../migrations/0005_conversations.sql")),
 ];
 
 /// Why the database can't be opened.
@@ -229,25 +229,6 @@ impl TurnStore for SqliteStore {
 }
 
 #[async_trait]
-impl AssistantStore for SqliteStore {
-    async fn ensure_assistant(&self, assistant: Assistant) -> Result<(), StoreError> {
-        self.writer.ask(|reply| Operation::EnsureAssistant(Box::new(assistant), reply)).await?
-    }
-
-    async fn assistant(&self, account: AccountId, id: &str) -> Result<Option<Assistant>, StoreError> {
-        assistants::by_id(&self.readers, account, id).await.map_err(|error| store_error(&error))
-    }
-
-    async fn assistant_by_slug(
-        &self,
-        account: AccountId,
-        slug: &str,
-    ) -> Result<Option<Assistant>, StoreError> {
-        assistants::by_slug(&self.readers, account, slug).await.map_err(|error| store_error(&error))
-    }
-}
-
-#[async_trait]
 impl ConversationStore for SqliteStore {
     async fn conversations(
         &self,
@@ -294,6 +275,7 @@ impl ConversationStore for SqliteStore {
 #[cfg(test)]
 mod tests {
     use ::identity::store::KeyStore as _;
+    use chat::assistants::{AssistantStore as _, Viewer};
 
     use super::*;
 
@@ -324,5 +306,25 @@ mod tests {
         let store = SqliteStore::open(data_dir, &clock).await.unwrap();
         let owner = store.key_owner([0; 32]).await.unwrap().unwrap();
         assert_eq!((owner.scopes, owner.is_admin, owner.expires_at), (chat::Scopes::EVERYDAY, false, None));
+    }
+
+    #[tokio::test]
+    async fn the_assistant_from_before_people_made_any_stays_everyones() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::lock(dir.path()).unwrap();
+        let clock = testkit::ManualClock::new();
+        let mut before = SqliteConnection::connect_with(&connect_options(&data_dir)).await.unwrap();
+        migrator(&MIGRATIONS[..3]).run(&mut before).await.unwrap();
+        let rows = "INSERT INTO assistants (id, slug, name, description, project, instructions, for_everyone, created_at) \
+                    VALUES ('a', 'assistant', 'Assistant', 'Answers.', 'default', 'Be kind.', 1, 7)";
+        sqlx::raw_sql(rows).execute(&mut before).await.unwrap();
+        before.close().await.unwrap();
+
+        let store = SqliteStore::open(data_dir, &clock).await.unwrap();
+        let viewer = Viewer { account: AccountId::new(&clock), is_admin: false };
+        let seen = store.assistant_by_slug(viewer, "assistant").await.unwrap().unwrap();
+        assert_eq!((seen.name.as_str(), seen.instructions.as_str()), ("Assistant", "Be kind."));
+        assert_eq!((seen.is_global, seen.creator, seen.project), (true, None, None));
+        assert_eq!((seen.created_at.as_millisecond(), seen.updated_at.as_millisecond()), (7, 7));
     }
 }

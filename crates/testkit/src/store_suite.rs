@@ -1,4 +1,5 @@
-//! The suite that every store passes: one function for each promise of `chat::store` and `identity::store`.
+//! The suite that every store passes: one function for each promise of `chat::store`, `chat::assistants` and
+//! `identity::store`.
 //!
 //! ```text
 //! testkit::store_suite!(MyStore::in_a_new_place().await);
@@ -9,6 +10,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
+use chat::assistants::AssistantStore;
 use chat::clock::Clock;
 use chat::conversations::ConversationStore;
 use chat::ids::{AccountId, ConversationId, TurnId};
@@ -23,6 +25,7 @@ use identity::store::{AccountStore, IssuerStore, KeyStore};
 
 use crate::clock::ManualClock;
 
+pub mod assistants;
 pub mod concurrency;
 pub mod conversations;
 pub mod ends;
@@ -45,6 +48,8 @@ pub trait StoreUnderTest: Send + Sync + 'static {
 
     /// The port of the core: conversations as a whole.
     fn conversations(&self) -> &dyn ConversationStore;
+    /// The port of the core: assistants.
+    fn assistants(&self) -> &dyn AssistantStore;
 
     /// The port of identity: keys.
     fn keys(&self) -> &dyn KeyStore;
@@ -64,6 +69,11 @@ pub trait StoreUnderTest: Send + Sync + 'static {
 macro_rules! store_suite {
     ($store:expr) => {
         $crate::store_suite! { @tests $store;
+            assistants: a_change_leaves_the_rest_of_an_assistant, a_slug_is_one_assistants,
+                administrators_decide_what_is_for_everyone, an_assistant_is_read_back,
+                an_assistant_stays_out_of_foreign_projects, assistants_are_filtered, assistants_are_sorted_by_name,
+                assistants_come_in_pages, only_the_right_ones_change_an_assistant,
+                only_the_right_ones_see_an_assistant, what_comes_with_the_server_is_everyones;
             concurrency: accepts_exactly_the_limit_in_parallel, opens_each_of_many_in_parallel_once,
                 repeats_in_parallel_open_one_turn;
             conversations: a_change_leaves_the_rest_of_a_conversation, a_conversation_is_deleted_with_all_in_it,
@@ -311,6 +321,7 @@ mod tests {
     fn the_macro_names_every_promise() {
         let listed = include_str!("store_suite.rs");
         let modules = [
+            include_str!("store_suite/assistants.rs"),
             include_str!("store_suite/concurrency.rs"),
             include_str!("store_suite/conversations.rs"),
             include_str!("store_suite/ends.rs"),

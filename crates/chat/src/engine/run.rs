@@ -170,6 +170,7 @@ impl Turn {
                 model: self.answering.model.clone(),
                 messages,
                 temperature: self.request.temperature,
+                top_p: self.request.top_p,
                 max_tokens: self.request.max_tokens,
             })
             .ready_chunks(BATCH);

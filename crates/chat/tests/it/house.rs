@@ -11,7 +11,8 @@ use chat::models::{ModelCatalog, ProviderEntry};
 use chat::provider::Role;
 use chat::store::{StoredTurn, TurnStore};
 use chat::turn::{
-    Dialect, Failure, Follows, IdempotencyKey, Input, ListedMessage, Outcome, TurnEvent, TurnRequest, WhenUnread,
+    Dialect, Failure, Follows, IdempotencyKey, Input, ListedMessage, Outcome, TurnEvent, TurnRequest,
+    WhenUnread,
 };
 use chat::{Chat, ErrorKind, Principal, Settings, Tasks, TurnStream};
 use identity::store::KeyStore;
@@ -147,6 +148,7 @@ pub(crate) fn message(name: &str, content: &str) -> TurnRequest {
         provider: None,
         model: None,
         temperature: None,
+        top_p: None,
         max_tokens: None,
         idempotency: None,
         request_hash,

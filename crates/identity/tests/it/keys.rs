@@ -77,10 +77,7 @@ async fn names_and_labels_are_checked() {
         assert!(matches!(refused, Err(KeysError::Name(_))), "{refused:?}");
     }
     let refused = house.identity.keys.create(&"x".repeat(101), "x").await.unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "the account's name must be 1 to 100 characters, none of them a control character"
-    );
+    assert_eq!(refused.to_string(), "account must be 1 to 100 characters, none of them a control character");
 }
 
 #[tokio::test]
@@ -109,6 +106,8 @@ async fn a_key_is_good_for_its_scopes() {
     assert_eq!(principal.sign_in(), SignIn::Key);
     let may = Scope::ALL.map(|scope| principal.may(scope));
     assert_eq!(may, [false, true, false, false], "ada is no administrator");
+    let for_nothing = house.identity.keys.create_scoped("ada", "x", Scopes::default(), None).await;
+    assert!(matches!(for_nothing, Err(KeysError::Scopeless)), "{for_nothing:?}");
 }
 
 #[tokio::test]
@@ -127,6 +126,8 @@ async fn a_key_ends_by_itself() {
     let house = House::new().await;
     let end = house.clock.now() + jiff::SignedDuration::from_mins(10);
     let key = house.identity.keys.create_scoped("ada", "laptop", Scopes::EVERYDAY, Some(end)).await.unwrap();
+    let past = house.identity.keys.create_scoped("ada", "x", Scopes::EVERYDAY, Some(house.clock.now())).await;
+    assert!(matches!(past, Err(KeysError::Past)), "{past:?}");
     house.clock.advance(Duration::from_secs(599));
     house.identity.keys.authenticate(&key.secret).await.unwrap();
     house.clock.advance(Duration::from_secs(1));

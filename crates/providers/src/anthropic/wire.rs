@@ -4,6 +4,7 @@ use chat::provider::{CompletionError, CompletionRequest, FinishReason, PromptMes
 use serde::{Deserialize, Serialize};
 
 use crate::failure::VendorError;
+use crate::fit::Sampling;
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -15,6 +16,8 @@ struct Request<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f32>,
 }
 
 #[derive(Serialize)]
@@ -24,9 +27,11 @@ struct Message {
 }
 
 /// The body that asks for `request` with these parameters.
-pub(super) fn request(request: &CompletionRequest, temperature: Option<f32>, max_tokens: u32) -> Vec<u8> {
+pub(super) fn request(request: &CompletionRequest, sampling: Sampling, max_tokens: u32) -> Vec<u8> {
     let (system, messages) = split_prompt(&request.messages);
-    let body = Request { model: &request.model, max_tokens, system, messages, stream: true, temperature };
+    let Sampling { temperature, top_p } = sampling;
+    let body =
+        Request { model: &request.model, max_tokens, system, messages, stream: true, temperature, top_p };
     serde_json::to_vec(&body).expect("strings and numbers are always JSON")
 }
 

@@ -103,7 +103,13 @@ impl Generator {
 
     fn sampler(&self, request: &CompletionRequest) -> Result<LogitsProcessor, Ended> {
         let temperature = f64::from(request.temperature.unwrap_or(DEFAULT_TEMPERATURE));
-        let sampling = if temperature >= COLDEST { Sampling::All { temperature } } else { Sampling::ArgMax };
+        // A share that holds one token at most is greedy too; the library would take it for no share at all.
+        let p = f64::from(request.top_p.unwrap_or(1.0));
+        let sampling = match p {
+            _ if temperature < COLDEST || p <= 0.0 => Sampling::ArgMax,
+            p if p < 1.0 => Sampling::TopP { p, temperature },
+            _ => Sampling::All { temperature },
+        };
         let seed = match self.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(|error| failed(&error))?,

@@ -147,6 +147,7 @@ mod tests {
             model: name.to_owned(),
             messages: vec![],
             temperature: None,
+            top_p: None,
             max_tokens: None,
         };
         (Job { request, events }, answer)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::failure::VendorError;
-use crate::fit::TokenLimitField;
+use crate::fit::{Sampling, TokenLimitField};
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -15,6 +15,8 @@ struct Request<'a> {
     stream_options: StreamOptions,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +37,7 @@ struct Message<'a> {
 /// The body that asks for `request` with these parameters.
 pub(super) fn request(
     request: &CompletionRequest,
-    temperature: Option<f32>,
+    sampling: Sampling,
     max_tokens: Option<u32>,
     token_limit: TokenLimitField,
 ) -> Vec<u8> {
@@ -51,7 +53,8 @@ pub(super) fn request(
             .collect(),
         stream: true,
         stream_options: StreamOptions { include_usage: true },
-        temperature,
+        temperature: sampling.temperature,
+        top_p: sampling.top_p,
         max_tokens,
         max_completion_tokens,
     };

@@ -31,6 +31,7 @@ fn question(content: &str) -> CompletionRequest {
         model: MODEL.to_owned(),
         messages: vec![PromptMessage { role: Role::User, content: content.to_owned() }],
         temperature: Some(0.0),
+        top_p: None,
         max_tokens: Some(16),
     }
 }

@@ -41,6 +41,7 @@ fn question(model: &str) -> CompletionRequest {
         model: model.to_owned(),
         messages: vec![PromptMessage { role: Role::User, content }],
         temperature: None,
+        top_p: None,
         max_tokens: None,
     }
 }

@@ -21,6 +21,7 @@ fn prompt(model: &str, messages: &[(Role, &str)]) -> CompletionRequest {
         model: model.to_owned(),
         messages: messages.collect(),
         temperature: Some(0.7),
+        top_p: None,
         max_tokens: Some(4096),
     }
 }
@@ -69,8 +70,9 @@ async fn a_compatible_server_takes_the_codmir_example() {
     let upstream = Upstream::start().await;
     upstream.be_strict(Strict::OpenAi { own_address: false });
     let settings = ProviderSettings { api_key: None, ..settings(Kind::OpenAi, &upstream) };
-    let body = sent(&upstream, &settings, codmir_example("llama3.2")).await;
-    assert_eq!(body["max_tokens"], 4096);
+    let request = CompletionRequest { top_p: Some(0.5), ..codmir_example("llama3.2") };
+    let body = sent(&upstream, &settings, request).await;
+    assert_eq!((&body["max_tokens"], &body["top_p"]), (&json!(4096), &json!(0.5)));
     assert_eq!(body["temperature"].to_string(), "0.7");
     assert_eq!(body.get("max_completion_tokens"), None);
     assert_eq!(upstream.requests().pop().unwrap().header("authorization"), None);
@@ -88,7 +90,8 @@ async fn anthropic_takes_the_codmir_example() {
         "messages": [{"role": "user", "content": "How is authentication handled?"}],
         "stream": true,
     });
-    let mut body = sent(&upstream, &settings, codmir_example("claude-sonnet-4-5")).await;
+    let request = CompletionRequest { top_p: Some(0.5), ..codmir_example("claude-sonnet-4-5") };
+    let mut body = sent(&upstream, &settings, request).await;
     let temperature = body.as_object_mut().unwrap().remove("temperature").unwrap();
     assert_eq!(body, expected);
     assert_eq!(temperature.to_string(), "0.35");

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::keys::client;
+use super::reach::client;
 use crate::admin::AdminFile;
 use crate::config::{self, Config};
 
@@ -77,7 +77,7 @@ pub(super) async fn run(config: &Config, question: Question) -> anyhow::Result<(
 }
 
 /// Anything but success is an error that says what the server said.
-pub(super) async fn refuse(response: reqwest::Response) -> anyhow::Result<reqwest::Response> {
+async fn refuse(response: reqwest::Response) -> anyhow::Result<reqwest::Response> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);

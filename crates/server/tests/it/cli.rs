@@ -55,7 +55,10 @@ fn list_keys(home: &Path) -> Vec<(String, String, String, bool)> {
     assert!(listed.status.success(), "{listed:?}");
     let key = |line: &str| {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [id, account, label, created_at, state] = fields[..] else { panic!("five fields: {line:?}") };
+        let [id, account, label, created_at, state, scopes, ends, _used] = fields[..] else {
+            panic!("eight fields: {line:?}")
+        };
+        assert_eq!((scopes, ends), ("chat,documents,assistants", "-"), "unless more is said");
         assert!(created_at.ends_with('Z'), "{created_at}");
         assert!(state == "valid" || state.starts_with("revoked 20"), "{state}");
         (id.to_owned(), account.to_owned(), label.to_owned(), state == "valid")
@@ -66,7 +69,7 @@ fn list_keys(home: &Path) -> Vec<(String, String, String, bool)> {
 
 /// It failed with one sentence, which is given.
 #[track_caller]
-fn refusal(ended: &Ended) -> &str {
+pub(crate) fn refusal(ended: &Ended) -> &str {
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     let sentence = ended.stderr.strip_prefix("error: ").and_then(|said| said.strip_suffix('\n'));
     let sentence = sentence.unwrap_or_else(|| panic!("one sentence: {ended:?}"));
@@ -294,6 +297,13 @@ async fn the_most_talkative_log_holds_no_key_no_prompt_and_no_answer() {
         serde_json::from_slice(&std::fs::read(home.path().join("data/admin.json")).expect("it is there"))
             .expect("JSON");
     let (key, _) = create_key(home.path(), "mobile");
+    let last_field = |ended: Ended| {
+        let field = ended.stdout.trim_end().rsplit('\t').next().map(str::to_owned);
+        field.expect("it prints a secret at the end of the line")
+    };
+    let password = last_field(run(home.path(), &["users", "add", "ada"]));
+    let secret = last_field(run(home.path(), &["clients", "create", "robot"]));
+    assert!(password.len() == 22 && secret.len() == 43);
     assert_eq!(run(home.path(), &["ask", "prompt-of-the-user"]).stdout, "answer-of-the-model\n");
     let mut body = message("prompt-of-the-user");
     body["systemPrompt"] = json!("instructions-of-the-caller");
@@ -308,7 +318,8 @@ async fn the_most_talkative_log_holds_no_key_no_prompt_and_no_answer() {
     let log = program.ended().await.stderr;
 
     assert!(log.contains("TRACE") && log.contains("turn ended"), "the log is talkative");
-    let secrets = ["sk-the-vendors", &key, admin["token"].as_str().expect("a token"), "lat_wrong-key"];
+    let token = admin["token"].as_str().expect("a token");
+    let secrets = ["sk-the-vendors", &key, token, "lat_wrong-key", &password, &secret];
     let texts = ["prompt-of-the-user", "instructions-of-the-caller", "answer-of-the-model", "-of-the-model"];
     for secret in secrets.iter().chain(&texts) {
         let line = log.lines().find(|line| line.contains(secret));

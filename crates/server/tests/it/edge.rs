@@ -180,10 +180,10 @@ async fn a_trailing_slash_is_the_same_route() {
 }
 
 #[tokio::test]
-async fn every_answer_carries_a_request_id_of_ours() {
+async fn every_answer_carries_a_request_id() {
     let server = TestServer::start().await;
     for (request, status) in [
-        ("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: theirs\r\n\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
         ("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
         ("PUT /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
         ("GET /healthz HTTP/1.1\r\nHost: elsewhere\r\n\r\n", 403),
@@ -200,6 +200,41 @@ async fn every_answer_carries_a_request_id_of_ours() {
         let answer = server.raw(request.as_bytes()).await;
         assert_eq!(answer.status(), status, "{request}");
         assert!(answer.header("x-request-id").is_some_and(|id| id.starts_with("req_")), "{answer:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_callers_request_id_is_taken_over_where_it_can_do_no_harm() {
+    let server = TestServer::start().await;
+    let answer = async |path: &str, lines: &str| {
+        server.raw(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n").as_bytes()).await
+    };
+    let longest = "x".repeat(128);
+    for id in ["theirs", "0194f3c2-7d5e-7000-8000-000000000000", "a:b/c=;d", longest.as_str()] {
+        let line = format!("X-Request-ID: {id}\r\n");
+        for path in ["/healthz", "/nothing", "/code-assistant-api/v1/user", "/auth/nothing"] {
+            assert_eq!(answer(path, &line).await.header("x-request-id"), Some(id), "{path}");
+        }
+        // The error's body names it too.
+        answer("/nothing", &line).await.check_error(404, "NOT_FOUND");
+    }
+    let too_long = format!("X-Request-ID: {longest}x\r\n");
+    for lines in [
+        too_long.as_str(),
+        "X-Request-ID:\r\n",
+        "X-Request-ID: a b\r\n",
+        "X-Request-ID: a\tb\r\n",
+        "X-Request-ID: a\"b\r\n",
+        "X-Request-ID: a\\nb\r\n",
+        "X-Request-ID: ä\r\n",
+        "X-Request-ID: a\r\nX-Request-ID: a\r\n",
+    ] {
+        let answer = answer("/healthz", lines).await;
+        assert!(
+            answer.header("x-request-id").is_some_and(|id| id.starts_with("req_")),
+            "{lines}: {answer:?}"
+        );
     }
     server.stop().await;
 }

@@ -4,8 +4,10 @@
 //! without it fails the test.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use chat::clock::{Clock, SystemClock};
 use providers::settings::{Kind, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -22,6 +24,7 @@ pub(crate) struct TestServer {
     pub(crate) client: reqwest::Client,
     server: Option<Server>,
     config: Config,
+    clock: Arc<dyn Clock>,
     url: String,
 }
 
@@ -57,6 +60,11 @@ impl TestServer {
 
     /// Starts with a configuration that knows the upstream as `openai`, changed as the test needs it.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config, &Upstream)) -> Self {
+        Self::start_by(Arc::new(SystemClock), change).await
+    }
+
+    /// As [`TestServer::start_with`], by a clock of the test's.
+    pub(crate) async fn start_by(clock: Arc<dyn Clock>, change: impl FnOnce(&mut Config, &Upstream)) -> Self {
         let upstream = Upstream::start().await;
         let data = TempDir::new().expect("a temporary directory");
         let mut config = Config { data_dir: data.path().to_owned(), ..Config::default() };
@@ -71,6 +79,7 @@ impl TestServer {
             client: reqwest::Client::builder().no_proxy().build().expect("a client"),
             server: None,
             config,
+            clock,
             url: String::new(),
         };
         server.boot().await;
@@ -78,7 +87,8 @@ impl TestServer {
     }
 
     async fn boot(&mut self) {
-        let server = Server::start(self.config.clone()).await.expect("the server starts");
+        let server = Server::start_with(self.config.clone(), self.clock.clone()).await;
+        let server = server.expect("the server starts");
         self.url = format!("http://{}", server.addresses()[0]);
         self.server = Some(server);
     }
@@ -91,6 +101,13 @@ impl TestServer {
     /// Stops the server and starts it again over the same data.
     pub(crate) async fn restart(&mut self) {
         self.halt().await;
+        self.boot().await;
+    }
+
+    /// Stops the server, does something with its data directory, and starts it again.
+    pub(crate) async fn while_stopped(&mut self, work: impl AsyncFnOnce(&Path)) {
+        self.halt().await;
+        work(self.data.path()).await;
         self.boot().await;
     }
 
@@ -129,6 +146,21 @@ impl TestServer {
         let reach = std::fs::read(self.data_dir().join("admin.json")).expect("the address file is there");
         let reach: Value = serde_json::from_slice(&reach).expect("it is JSON");
         reach["token"].as_str().expect("it has the token").to_owned()
+    }
+
+    /// Asks administration, by the token in the data directory.
+    pub(crate) async fn administer(&self, method: &str, path: &str, body: &Value) -> reqwest::Response {
+        let request = self.client.request(method.parse().expect("a method"), self.url(path)).json(body);
+        request.bearer_auth(self.admin_token()).send().await.expect("an answer")
+    }
+
+    /// As [`TestServer::administer`], where it must work; the answer's JSON, if it has any.
+    pub(crate) async fn administered(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.administer(method, path, body).await;
+        let status = answer.status();
+        let text = answer.text().await.expect("a whole answer");
+        assert!(status.is_success(), "{method} {path}: {status} {text}");
+        if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") }
     }
 
     /// A new API key for an account.

@@ -1,13 +1,18 @@
 //! The server's tests over real HTTP, each in the words of what a client sees.
 
+mod administration;
 mod auth;
 mod bad_input;
 mod bad_parameters;
 mod cli;
+mod cli_administration;
 mod codemie;
+mod codemie_assistants;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
+#[cfg(unix)]
+mod first_start;
 mod harness;
 mod models;
 mod ownership;

@@ -21,14 +21,15 @@ enum Named {
     Message,
     Key,
     Project,
-    /// Those that come with the server are everybody's; no account has one of its own yet.
     Assistant,
     Workflow,
     /// There is one for all.
     Realm,
     Email,
+    User,
+    Client,
 }
-use Named::{Assistant, Email, Key, Message, Project, Realm, Session, Turn, Workflow};
+use Named::{Assistant, Client, Email, Key, Message, Project, Realm, Session, Turn, User, Workflow};
 
 /// Every route, and where ids stand in it: `{id}` in the path, `?id` in the query, others in the body.
 const CASES: &[(&str, &[(&str, Named)])] = &[
@@ -46,9 +47,21 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("POST /api/ai/chat/stream", &[("projectId", Project)]),
     ("POST /code-assistant-api/v1/assistants/{assistantId}/model", ASK),
     ("POST /code-assistant-api/v1/assistants/slug/{slug}/model", ASK_BY_SLUG),
+    ("POST /code-assistant-api/v1/assistants/virtual/model", &[]),
+    ("GET /code-assistant-api/v1/assistants", &[("?filters", Assistant)]),
+    ("POST /code-assistant-api/v1/assistants", &[]),
+    ("PUT /code-assistant-api/v1/assistants/{assistantId}", &[("{assistantId}", Assistant)]),
+    ("DELETE /code-assistant-api/v1/assistants/{assistantId}", &[("{assistantId}", Assistant)]),
     ("GET /code-assistant-api/v1/assistants/id/{assistantId}", &[("{assistantId}", Assistant)]),
     ("GET /code-assistant-api/v1/assistants/slug/{slug}", &[("{slug}", Assistant)]),
     ("GET /code-assistant-api/v1/llm_models", &[]),
+    ("GET /code-assistant-api/v1/embeddings_models", &[]),
+    ("GET /code-assistant-api/v1/default_models", &[]),
+    ("GET /code-assistant-api/v1/user/data", &[]),
+    ("GET /code-assistant-api/v1/config", &[]),
+    ("GET /code-assistant-api/v1/info", &[]),
+    ("GET /code-assistant-api/docs", &[]),
+    ("GET /code-assistant-api/openapi.json", &[]),
     ("GET /code-assistant-api/v1/healthcheck", &[]),
     ("GET /code-assistant-api/v1/user", &[]),
     ("POST /code-assistant-api/v1/local-auth/login", &[]),
@@ -59,11 +72,28 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("GET /api/admin/keys", &[]),
     ("POST /api/admin/keys", &[]),
     ("DELETE /api/admin/keys/{keyId}", &[("{keyId}", Key)]),
+    ("GET /api/admin/users", &[]),
+    ("POST /api/admin/users", &[]),
+    ("GET /api/admin/users/{userId}", &[("{userId}", User)]),
+    ("PATCH /api/admin/users/{userId}", &[("{userId}", User)]),
+    ("DELETE /api/admin/users/{userId}", &[("{userId}", User)]),
+    ("PUT /api/admin/users/{userId}/password", &[("{userId}", User)]),
+    ("GET /api/admin/clients", &[]),
+    ("POST /api/admin/clients", &[("id", Client)]),
+    ("PATCH /api/admin/clients/{clientId}", &[("{clientId}", Client)]),
+    ("DELETE /api/admin/clients/{clientId}", &[("{clientId}", Client)]),
+    ("POST /api/admin/clients/{clientId}/secret", &[("{clientId}", Client)]),
+    ("GET /api/admin/projects", &[]),
+    ("POST /api/admin/projects", &[]),
+    ("GET /api/admin/projects/{projectId}/members", &[("{projectId}", Project)]),
+    ("PUT /api/admin/projects/{projectId}/members/{userId}", MEMBER),
+    ("DELETE /api/admin/projects/{projectId}/members/{userId}", MEMBER),
 ];
 const ASK: &[(&str, Named)] =
     &[("{assistantId}", Assistant), ("conversationId", Session), ("workflowExecutionId", Workflow)];
 const ASK_BY_SLUG: &[(&str, Named)] =
     &[("{slug}", Assistant), ("conversationId", Session), ("workflowExecutionId", Workflow)];
+const MEMBER: &[(&str, Named)] = &[("{projectId}", Project), ("{userId}", User)];
 const CHAT: &[(&str, Named)] = &[
     ("projectId", Project),
     ("sessionId", Session),
@@ -74,9 +104,14 @@ const CHAT: &[(&str, Named)] = &[
     ("messages[].id", Message),
 ];
 
+/// Parameters of queries that name nothing.
+const NO_IDS: &[&str] =
+    &["limit", "scope", "minimal_response", "page", "per_page", "sort_by", "sort_order", "include_all"];
+
 const WORDS: [&str; 3] = ["It", " is", " mine."];
 const OWN_TURN: &str = "turn-of-the-asker";
 const DEFAULT_ASSISTANT: &str = "05959338-06de-477d-9cc3-08369f858057";
+const ASSISTANT_SLUG: &str = "assistant-of-the-owner";
 const OWN_SESSION: &str = "session-of-the-asker";
 
 /// Who asks; without a key, anonymous.
@@ -89,10 +124,13 @@ fn by(request: reqwest::RequestBuilder, asker: &Asker) -> reqwest::RequestBuilde
     }
 }
 
-/// An account with something of everything: an ended turn, a running one, messages, a key.
+/// An account with something of everything: an ended turn, a running one, messages, a key, an assistant.
 struct Owner {
     asker: Asker,
     key_id: String,
+    /// Who made the assistant: the owner, or for anonymous owners, who can't, somebody else.
+    maker: Asker,
+    assistant_id: String,
     messages: Vec<String>,
     running: reqwest::Response,
     gate: Gate,
@@ -110,7 +148,9 @@ impl Owner {
         gate.release(2);
         let running = open_turn(server, &asker, Self::RUNNING).await;
         server.upstream.wait_request(1).await;
-        let mut owner = Self { asker, key_id, messages: Vec::new(), running, gate };
+        let maker = if asker.is_some() { asker.clone() } else { Some(server.key("maker").await) };
+        let assistant_id = make_assistant(server, &maker).await;
+        let mut owner = Self { asker, key_id, maker, assistant_id, messages: Vec::new(), running, gate };
         for history in
             [owner.history(server, Self::ENDED[0]).await, owner.history(server, Self::RUNNING[0]).await]
         {
@@ -129,10 +169,12 @@ impl Owner {
             Message => self.messages.clone(),
             Key => vec![self.key_id.clone()],
             Project => vec!["my-project".to_owned()],
-            Assistant => vec!["assistant-of-the-owner".to_owned()],
+            Assistant => vec![self.assistant_id.clone(), ASSISTANT_SLUG.to_owned()],
             Workflow => vec!["execution-of-the-owner".to_owned()],
             Realm => vec!["realm-of-the-owner".to_owned()],
             Email => vec!["admin@example.com".to_owned()],
+            User => vec!["admin".to_owned()],
+            Client => vec!["codemie-sdk".to_owned()],
         }
     }
 
@@ -150,7 +192,11 @@ impl Owner {
         let mut running = self.history(server, Self::RUNNING[0]).await;
         // What is saved of it on the way depends on the time; its end is looked at in the end.
         running["data"][1]["content"] = Value::Null;
-        json!({ "keys": keys, "ended": ended, "running": running })
+        let path = format!("/code-assistant-api/v1/assistants/id/{}", self.assistant_id);
+        let assistant = by(server.get(&path), &self.maker).send().await.expect("an answer");
+        let assistant: Value = assistant.json().await.expect("JSON");
+        assert_eq!(assistant["name"], "Mine");
+        json!({ "keys": keys, "ended": ended, "running": running, "assistant": assistant })
     }
 
     /// The turn that ran all the time ends whole.
@@ -162,6 +208,13 @@ impl Owner {
         let again = by(server.resume(Self::RUNNING[1], 0), &self.asker).send().await.expect("an answer");
         assert_eq!(frames(&again.text().await.expect("a whole stream")), whole);
     }
+}
+
+async fn make_assistant(server: &TestServer, maker: &Asker) -> String {
+    let body = json!({ "name": "Mine", "slug": ASSISTANT_SLUG });
+    let made = by(server.post("/code-assistant-api/v1/assistants", &body), maker).send().await;
+    let made: Value = made.expect("an answer").json().await.expect("JSON");
+    made["assistantId"].as_str().expect("an id").to_owned()
 }
 
 async fn open_turn(server: &TestServer, asker: &Asker, [session, turn]: [&str; 2]) -> reqwest::Response {
@@ -191,17 +244,21 @@ impl Probe<'_> {
             ("{assistantId}", DEFAULT_ASSISTANT),
             ("{slug}", "assistant"),
             ("{realm}", "codemie-prod"),
+            ("{userId}", "admin"),
+            ("{projectId}", "my-project"),
         ];
         for (own, id) in own {
             url = url.replace(own, id);
         }
-        if let Some(name) = self.place.strip_prefix('?') {
-            url = format!("{url}?{name}={}", self.id);
-        }
+        url = match self.place.strip_prefix('?') {
+            Some("filters") => format!("{url}?filters={{\"id\":\"{}\"}}", self.id),
+            Some(name) => format!("{url}?{name}={}", self.id),
+            None => url,
+        };
         let mut request = server.client.request(method.parse().expect("a method"), server.url(&url));
         // Who follows another's running turn would wait for its end.
         request = request.timeout(Duration::from_secs(10));
-        if method == "POST" {
+        if ["POST", "PUT"].contains(&method) {
             request = request.json(&self.body(path));
         }
         if self.v2 {
@@ -217,6 +274,7 @@ impl Probe<'_> {
             "/api/chat" | "/api/chat/stream" | "/api/chat/reason" => message_in(OWN_SESSION, "Hi"),
             "/api/ai/chat" | "/api/ai/chat/stream" => json!({ "message": "Hi" }),
             path if path.ends_with("/model") => json!({ "text": "Hi" }),
+            path if path.ends_with("/assistants/{assistantId}") => json!({ "name": "Theirs" }),
             _ => json!({}),
         };
         match self.place {
@@ -305,7 +363,7 @@ fn places(description: &Value, operation: &Value) -> BTreeSet<String> {
         let name = parameter["name"].as_str().expect("a name");
         match parameter["in"].as_str().expect("a place") {
             "path" => places.insert(format!("{{{name}}}")),
-            "query" if name != "limit" => places.insert(format!("?{name}")),
+            "query" if !NO_IDS.contains(&name) => places.insert(format!("?{name}")),
             _ => false,
         };
     }
@@ -417,17 +475,33 @@ async fn an_idempotency_key_is_its_accounts_own() {
 #[tokio::test]
 async fn no_key_of_an_account_administers() {
     let server = TestServer::start().await;
-    let key = Some(server.key("alice").await);
+    // One of an everyday account, one of the administrator's that is not made for it.
+    let keys = [Some(server.key("alice").await), Some(server.key("admin").await)];
+    let state = async || {
+        let mut state = Vec::new();
+        for path in ["users", "clients", "projects", "keys"] {
+            state.push(server.administered("GET", &format!("/api/admin/{path}"), &Value::Null).await);
+        }
+        // The keys are used meanwhile.
+        state[3].as_array_mut().expect("a list").iter_mut().for_each(|key| key["lastUsedAt"] = Value::Null);
+        state
+    };
+    let before = state().await;
     let administration: Vec<_> = CASES.iter().filter(|(route, _)| route.contains("/api/admin/")).collect();
-    assert_eq!(administration.len(), 3);
+    assert_eq!(administration.len(), 19);
     for (route, _) in administration {
         let (method, path) = route.split_once(' ').expect("method and path");
         let request = || {
-            let path = path.replace("{keyId}", "key_unknown");
+            let ids = [("{keyId}", "key_unknown"), ("{userId}", "admin"), ("{clientId}", "codemie-sdk")];
+            let path = ids.iter().fold(path.to_owned(), |path, (place, id)| path.replace(place, id));
+            let path = path.replace("{projectId}", "my-project");
             server.client.request(method.parse().expect("a method"), server.url(&path)).json(&json!({}))
         };
         check_error(request().send().await.expect("an answer"), 401, "UNAUTHORIZED").await;
-        check_error(by(request(), &key).send().await.expect("an answer"), 403, "FORBIDDEN").await;
+        for key in &keys {
+            check_error(by(request(), key).send().await.expect("an answer"), 403, "FORBIDDEN").await;
+        }
     }
+    assert_eq!(state().await, before, "nothing has changed");
     server.stop().await;
 }

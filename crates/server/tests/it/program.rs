@@ -2,9 +2,9 @@
 //! started in, and there its data directory `data`, which outlives it.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -37,11 +37,28 @@ pub(crate) fn latimer(home: &Path) -> Command {
 /// Runs `latimer` with these arguments to its end.
 #[track_caller]
 pub(crate) fn run(home: &Path, arguments: &[&str]) -> Ended {
-    let output = latimer(home).args(arguments).output().expect("the program runs");
-    Ended {
-        status: output.status,
-        stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
+    latimer(home).args(arguments).output().expect("the program runs").into()
+}
+
+/// As [`run`], with this to read on standard input.
+#[track_caller]
+pub(crate) fn run_reading(home: &Path, arguments: &[&str], input: &str) -> Ended {
+    let mut command = latimer(home);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(input.as_bytes()).expect("the program reads");
+    drop(stdin);
+    child.wait_with_output().expect("it ends").into()
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
+        }
     }
 }
 

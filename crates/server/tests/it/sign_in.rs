@@ -7,7 +7,7 @@ use testkit::upstream::openai_stream;
 use crate::harness::TestServer;
 
 const ASSISTANT: &str = "/code-assistant-api/v1/assistants/05959338-06de-477d-9cc3-08369f858057/model";
-const REALM: &str = "/auth/realms/codemie-prod";
+pub(crate) const REALM: &str = "/auth/realms/codemie-prod";
 
 /// The password of the user that the first start made.
 fn password(server: &TestServer) -> SecretString {
@@ -15,22 +15,40 @@ fn password(server: &TestServer) -> SecretString {
     first.password.clone().expect("a random one")
 }
 
-async fn token(server: &TestServer, form: &[(&str, &str)]) -> reqwest::Response {
+/// What the token endpoint answers to a form.
+pub(crate) async fn token(server: &TestServer, form: &[(&str, &str)]) -> reqwest::Response {
     let body: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let request = server.client.post(server.url(&format!("{REALM}/protocol/openid-connect/token")));
     let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(body);
     request.send().await.expect("an answer")
 }
 
-async fn sign_in(server: &TestServer) -> String {
-    let password = password(server);
+/// What the token endpoint answers to a password.
+pub(crate) async fn sign_in_as(server: &TestServer, username: &str, password: &str) -> reqwest::Response {
     let form = [
         ("grant_type", "password"),
         ("client_id", "codemie-sdk"),
-        ("username", "admin"),
-        ("password", password.expose_secret()),
+        ("username", username),
+        ("password", password),
     ];
-    let answer = token(server, &form).await;
+    token(server, &form).await
+}
+
+/// What the token endpoint answers to a client's secret.
+pub(crate) async fn sign_in_client(server: &TestServer, id: &str, secret: &str) -> reqwest::Response {
+    let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+    token(server, &form).await
+}
+
+/// The access token of an answer that must have one.
+pub(crate) async fn access_token(answer: reqwest::Response) -> String {
+    assert_eq!(answer.status(), 200);
+    let body: Value = answer.json().await.expect("JSON");
+    body["access_token"].as_str().expect("a token").to_owned()
+}
+
+async fn sign_in(server: &TestServer) -> String {
+    let answer = sign_in_as(server, "admin", password(server).expose_secret()).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let body: Value = answer.json().await.expect("JSON");
@@ -155,4 +173,55 @@ async fn a_token_that_was_tampered_with_is_nobodys() {
     }
     assert!(server.upstream.requests().is_empty(), "no model was asked");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn administrators_and_services_that_may_become_others_look_users_up() {
+    let server = TestServer::start().await;
+    let user = json!({ "username": "ada", "email": "ada@example.com" });
+    let ada = server.administered("POST", "/api/admin/users", &user).await;
+    let mut tokens = vec![(sign_in(&server).await, 200)];
+    for (id, may_impersonate, status) in [("courier", true, 200), ("robot", false, 403)] {
+        let client = json!({ "id": id, "mayImpersonate": may_impersonate });
+        let made = server.administered("POST", "/api/admin/clients", &client).await;
+        let secret = made["secret"].as_str().expect("it is shown");
+        tokens.push((access_token(sign_in_client(&server, id, secret).await).await, status));
+    }
+    let password = ada["password"].as_str().expect("it is shown");
+    tokens.push((access_token(sign_in_as(&server, "ada", password).await).await, 403));
+
+    for (token, status) in tokens {
+        let request = server.get("/auth/admin/realms/codemie-prod/users?email=ada@example.com");
+        let answer = request.bearer_auth(token).send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), status);
+        let found: Value = answer.json().await.expect("JSON");
+        match status {
+            200 => assert_eq!(found[0]["id"], ada["user"]["id"]),
+            _ => assert_eq!(found, json!({ "error": "HTTP 403 Forbidden" })),
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn readiness_names_the_issuers_that_were_never_reached() {
+    let elsewhere = TestServer::start().await;
+    let nobody = "http://127.0.0.1:1/realms/nobody";
+    let issuers = [elsewhere.url(REALM), nobody.to_owned()];
+    let server = TestServer::start_with(|config, _| {
+        let issuer = |issuer| serde_json::from_value(json!({ "issuer": issuer })).expect("a setting");
+        config.auth.issuers = issuers.into_iter().map(issuer).collect();
+    })
+    .await;
+    // Whoever presents a token of an issuer waits until that was asked.
+    let call = server.get("/code-assistant-api/v1/user").bearer_auth(sign_in(&elsewhere).await);
+    assert_eq!(call.send().await.expect("an answer").status(), 200, "the token is taken");
+
+    let ready = server.get("/readyz").send().await.expect("an answer");
+
+    assert_eq!(ready.status(), 200, "all others are served");
+    let ready: Value = ready.json().await.expect("JSON");
+    assert_eq!(ready, json!({ "status": "ok", "llm": "openai/gpt-5", "unreachedIssuers": [nobody] }));
+    server.stop().await;
+    elsewhere.stop().await;
 }

@@ -3,7 +3,6 @@
 use std::sync::Mutex;
 
 use chat::Tasks;
-use chat::assistants::Assistant;
 use chat::conversations;
 use chat::ids::AccountId;
 use chat::store::{Checkpoint, CloseTurn, OpenError, OpenTurn, Opened, StoreError};
@@ -29,7 +28,7 @@ pub(super) enum Operation {
     Close(Box<CloseTurn>, Reply<Stored<()>>),
     CloseInterrupted(String, Timestamp, Reply<Stored<u64>>),
     Identity(Box<Change>, Reply<Stored<Changed>>),
-    EnsureAssistant(Box<Assistant>, Reply<Stored<()>>),
+    Assistant(assistants::Write, Reply<Stored<assistants::Written>>),
     ChangeConversation(Named, conversations::Change, Timestamp, Reply<Stored<bool>>),
     DeleteConversation(Named, Reply<Stored<bool>>),
 }
@@ -48,6 +47,7 @@ enum Outcome {
     Count(u64),
     Changed(Changed),
     Found(bool),
+    Written(assistants::Written),
 }
 
 pub(super) struct Writer {
@@ -160,10 +160,7 @@ async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Resul
             Operation::CloseInterrupted(owner, now, _) => {
                 Outcome::Count(rows::close_interrupted(db, owner, *now).await?)
             }
-            Operation::EnsureAssistant(assistant, _) => {
-                assistants::ensure(db, assistant).await?;
-                Outcome::Done
-            }
+            Operation::Assistant(write, _) => Outcome::Written(assistants::apply(db, write).await?),
             Operation::ChangeConversation(named, change, now, _) => {
                 Outcome::Found(rows_of::change(db, named, change, *now).await?)
             }
@@ -183,7 +180,7 @@ fn tell(operation: Operation, outcome: Outcome) {
     match (operation, outcome) {
         (Operation::Open(_, reply), Outcome::Opened(opened)) => drop(reply.send(opened)),
         (Operation::Checkpoint(_, reply) | Operation::Close(_, reply), _) => drop(reply.send(Ok(()))),
-        (Operation::EnsureAssistant(_, reply), _) => drop(reply.send(Ok(()))),
+        (Operation::Assistant(_, reply), Outcome::Written(written)) => drop(reply.send(Ok(written))),
         (Operation::CloseInterrupted(_, _, reply), Outcome::Count(count)) => drop(reply.send(Ok(count))),
         (
             Operation::ChangeConversation(_, _, _, reply) | Operation::DeleteConversation(_, reply),
@@ -199,9 +196,8 @@ fn tell(operation: Operation, outcome: Outcome) {
 fn tell_failure(operation: Operation, error: StoreError) {
     match operation {
         Operation::Open(_, reply) => drop(reply.send(Err(OpenError::Store(error)))),
-        Operation::Checkpoint(_, reply)
-        | Operation::Close(_, reply)
-        | Operation::EnsureAssistant(_, reply) => drop(reply.send(Err(error))),
+        Operation::Checkpoint(_, reply) | Operation::Close(_, reply) => drop(reply.send(Err(error))),
+        Operation::Assistant(_, reply) => drop(reply.send(Err(error))),
         Operation::CloseInterrupted(_, _, reply) => drop(reply.send(Err(error))),
         Operation::Identity(_, reply) => drop(reply.send(Err(error))),
         Operation::ChangeConversation(_, _, _, reply) | Operation::DeleteConversation(_, reply) => {

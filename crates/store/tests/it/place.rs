@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chat::assistants::AssistantStore;
 use chat::clock::Clock as _;
+use chat::conversations::ConversationStore;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::store::{NewMessage, OpenTurn, Place, TurnStore};
 use chat::turn::{Dialect, ModelName};
@@ -95,6 +97,14 @@ impl FreshStore {
 #[async_trait]
 impl StoreUnderTest for FreshStore {
     fn turns(&self) -> &dyn TurnStore {
+        &self.store
+    }
+
+    fn assistants(&self) -> &dyn AssistantStore {
+        &self.store
+    }
+
+    fn conversations(&self) -> &dyn ConversationStore {
         &self.store
     }
 

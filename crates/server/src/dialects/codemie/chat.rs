@@ -1,12 +1,14 @@
 //! `POST /v1/assistants/{id}/model`: an assistant is asked, and answers whole or in pieces.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chat::assistants::Assistant;
+use chat::ids::random_uuid;
 use chat::provider::Role;
-use chat::turn::{Dialect, Input, ListedMessage, Outcome, TurnRequest, WhenUnread};
+use chat::turn::{AnswerForm, Dialect, Follows, Input, ListedMessage, Outcome, TurnRequest, WhenUnread};
 use chat::{ErrorKind, Principal, Reply};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -15,7 +17,8 @@ use sha2::{Digest, Sha256};
 
 use super::encode::Objects;
 use super::framing::Framing;
-use super::{CodeMieError, failure, wire};
+use super::schema::JsonAnswer;
+use super::{CodeMieError, failure, tasks, wire};
 use crate::app::App;
 use crate::auth::SignedIn;
 use crate::body::{self, Json, PathId, check_text};
@@ -86,14 +89,22 @@ async fn ask(
     let framing = Framing::of(headers, known(&fields));
     let ask = parse(fields)?;
     let streams = ask.stream == Some(true);
+    let in_background = !streams && ask.background_task == Some(true);
     let request = TurnRequest {
         idempotency: idempotency_key(headers, ROUTE)?,
         request_hash: asked_of(assistant, body.hash),
         ..translate(app, principal, assistant, ask).await?
     };
+    if !request.keep {
+        refuse_unkept(in_background, &request)?;
+    }
+    if in_background {
+        return tasks::start(app, principal, request).await;
+    }
+    let structured = request.form.is_some();
     let stream = app.chat.ask(principal, request).await?;
     if !streams {
-        return Ok(whole(&stream.reply().await, started));
+        return Ok(whole(&stream.reply().await, started, structured));
     }
     stream.first_delta(app.chat.settings().head_wait).await?;
     let thought = format!("{}-thought", stream.head().answer_id);
@@ -108,6 +119,17 @@ async fn ask(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// What nothing is stored of can neither be asked after nor found again.
+fn refuse_unkept(in_background: bool, request: &TurnRequest) -> Result<(), CodeMieError> {
+    if in_background {
+        return Err(CodeMieError::field("saveHistory", "must not be false for a background task"));
+    }
+    if request.idempotency.is_some() {
+        return Err(CodeMieError::field("saveHistory", "must not be false with an Idempotency-Key"));
+    }
+    Ok(())
 }
 
 /// The same body for another assistant is another request.
@@ -154,6 +176,9 @@ async fn translate(
     check_text("text", &text)?;
     check_text("llmModel", ask.llm_model.as_deref().unwrap_or_default())?;
     check_text("systemPrompt", ask.system_prompt.as_deref().unwrap_or_default())?;
+    check_text("contentRaw", ask.content_raw.as_deref().unwrap_or_default())?;
+    let schema = ask.output_schema.filter(|schema| !schema.is_null());
+    let form = schema.as_ref().map(JsonAnswer::new).transpose()?;
     let conversation =
         ask.conversation_id.filter(|id| !id.is_empty()).map(checked_conversation_id).transpose()?;
     let history = ask.history.map(listed).transpose()?.unwrap_or_default();
@@ -163,7 +188,8 @@ async fn translate(
         _ => false,
     };
     let input = if history.is_empty() || stored {
-        Input::Message { id: None, content: text, parent: None }
+        let follows = ask.history_index.map_or(Follows::Tip, Follows::Question);
+        Input::Message { id: None, content: text, follows }
     } else {
         let question = ListedMessage { id: None, role: Role::User, content: text };
         Input::Transcript(history.into_iter().chain([question]).collect())
@@ -171,17 +197,22 @@ async fn translate(
     let instructions = ask.system_prompt.filter(|prompt| !prompt.is_empty());
     Ok(TurnRequest {
         dialect: Dialect::CodeMie,
-        conversation,
+        conversation: Some(conversation.unwrap_or_else(random_uuid)),
         name: None,
         input,
+        markup: ask.content_raw.filter(|markup| !markup.is_empty()),
+        assistant: Some(assistant.id.clone()),
         instructions: instructions.or_else(|| Some(assistant.instructions.clone())),
         provider: None,
         model: ask.llm_model.or_else(|| assistant.model.clone()),
         temperature: assistant.temperature,
+        top_p: assistant.top_p,
         max_tokens: None,
         idempotency: None,
         request_hash: [0; 32],
         when_unread: WhenUnread::Cancel,
+        keep: ask.save_history != Some(false),
+        form: form.map(|form| Arc::new(form) as Arc<dyn AnswerForm>),
     })
 }
 
@@ -189,10 +220,6 @@ async fn translate(
 fn refuse_unbuilt(ask: &wire::Ask) -> Result<(), CodeMieError> {
     let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
     let asked = [
-        ("background_task", ask.background_task == Some(true)),
-        ("save_history: false", ask.save_history == Some(false)),
-        ("history_index", ask.history_index.is_some()),
-        ("output_schema", ask.output_schema.as_ref().is_some_and(|schema| !schema.is_null())),
         ("file_names", some(&ask.file_names) || ask.file_name.as_ref().is_some_and(|name| !name.is_empty())),
         ("tools_config", ask.tools_config.as_ref().is_some_and(|tools| !tools.is_empty())),
         ("version", ask.version.is_some()),
@@ -261,7 +288,7 @@ async fn is_stored(app: &App, principal: &Principal, id: &str) -> Result<bool, C
 }
 
 /// A model's failure is a 200 that says so: clients of this API read it there.
-fn whole(reply: &Reply, started: Instant) -> Response {
+fn whole(reply: &Reply, started: Instant, structured: bool) -> Response {
     let failed = if let Outcome::Failed(failure) = &reply.end.outcome { Some(failure) } else { None };
     let text = match failed {
         Some(failure) => format!("{}{}", reply.text, failure::sentence(failure)),
@@ -274,8 +301,9 @@ fn whole(reply: &Reply, started: Instant) -> Response {
         details: None,
         stacktrace: None,
     });
+    let json = if structured && failed.is_none() { serde_json::from_str(&text).ok() } else { None };
     let answer = wire::Answer {
-        generated: &text,
+        generated: json.map_or(wire::Generated::Text(&text), wire::Generated::Json),
         time_elapsed: started.elapsed().as_secs_f64(),
         tokens_used: reply.end.usage.prompt_tokens.saturating_add(reply.end.usage.completion_tokens),
         thoughts: vec![wire::Thought::own(&thought, &text, false)],

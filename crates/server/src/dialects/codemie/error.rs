@@ -39,6 +39,19 @@ impl CodeMieError {
         Self { details: Some(details), ..Self::new(status, format!("{field}: {message}")) }
     }
 
+    /// A wrong parameter of the query.
+    pub(super) fn parameter(name: &str, message: &str) -> Self {
+        let details =
+            json!([{ "type": "value_error", "loc": ["query", name], "msg": message, "input": null }]);
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self { details: Some(details), ..Self::new(status, format!("{name}: {message}")) }
+    }
+
+    /// What is asked for contradicts what is stored.
+    pub(super) fn rule(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
     /// What the caller asks for is not built here.
     pub(super) fn not_built(what: &str) -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, format!("{what} is not supported by this server"))
@@ -143,9 +156,7 @@ impl From<Error> for CodeMieError {
             ErrorKind::Provider
             | ErrorKind::ProviderTimeout
             | ErrorKind::UnfitAnswer
-            | ErrorKind::Internal => {
-                failed(StatusCode::INTERNAL_SERVER_ERROR)
-            }
+            | ErrorKind::Internal => failed(StatusCode::INTERNAL_SERVER_ERROR),
             ErrorKind::StorageFull => failed(StatusCode::INSUFFICIENT_STORAGE),
             ErrorKind::NotImplemented => failed(StatusCode::NOT_IMPLEMENTED),
             ErrorKind::Interrupted => failed(StatusCode::SERVICE_UNAVAILABLE),

@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn what_satisfies_the_schema_is_told_without_its_markdown() {
-        for answer in [r#"{"city": "Paris"}"#, "```json\n{\"city\": \"Paris\"}\n```", " {\"city\": \"Paris\"}\n"]
+        for answer in
+            [r#"{"city": "Paris"}"#, "```json\n{\"city\": \"Paris\"}\n```", " {\"city\": \"Paris\"}\n"]
         {
             assert_eq!(city().accept(answer).as_deref(), Ok(r#"{"city": "Paris"}"#), "{answer}");
         }

@@ -212,23 +212,6 @@ impl<'a> Thought<'a> {
     }
 }
 
-/// An assistant in full.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Assistant {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) description: String,
-    pub(super) system_prompt: String,
-    pub(super) project: String,
-    pub(super) slug: String,
-    pub(super) llm_model_type: Option<String>,
-    pub(super) temperature: Option<f32>,
-    pub(super) shared: bool,
-    pub(super) is_global: bool,
-    pub(super) created_date: String,
-    pub(super) updated_date: String,
-}
-
 /// A model that can be asked for.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Model {
@@ -272,4 +255,26 @@ pub(super) struct ErrorDetails<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct Detail {
     pub(super) detail: &'static str,
+}
+
+/// A background task.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Task {
+    pub(super) id: String,
+    /// What was asked.
+    pub(super) task: String,
+    pub(super) user: TaskUser,
+    pub(super) final_output: String,
+    pub(super) current_step: String,
+    /// `STARTED`, `COMPLETED` or `FAILED`.
+    pub(super) status: &'static str,
+    pub(super) date: String,
+    pub(super) update_date: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TaskUser {
+    pub(super) user_id: String,
+    pub(super) username: String,
+    pub(super) name: String,
 }

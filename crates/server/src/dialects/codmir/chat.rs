@@ -196,6 +196,7 @@ fn translate(
         provider: Some(provider),
         model: body.model,
         temperature: body.temperature.map(checked_temperature).transpose()?,
+        top_p: None,
         max_tokens: body.max_tokens.map(checked_max_tokens).transpose()?,
         idempotency: idempotency_key(headers, route)?,
         request_hash: hash,

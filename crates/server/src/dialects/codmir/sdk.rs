@@ -89,6 +89,7 @@ fn translate(
         provider: None,
         model: body.model,
         temperature: None,
+        top_p: None,
         max_tokens: None,
         idempotency: idempotency_key(headers, route)?,
         request_hash: hash,
