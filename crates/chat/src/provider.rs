@@ -102,7 +102,7 @@ impl std::ops::AddAssign for Usage {
         self.completion_tokens = self.completion_tokens.saturating_add(more.completion_tokens);
         self.cached_prompt_tokens = sum(self.cached_prompt_tokens, more.cached_prompt_tokens);
         self.reasoning_tokens = sum(self.reasoning_tokens, more.reasoning_tokens);
-        self.estimated |= more.estimated;
+        self.estimated = self.estimated || more.estimated;
     }
 }
 

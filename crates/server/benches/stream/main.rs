@@ -121,7 +121,8 @@ fn serve_without_store(file: PathBuf) -> anyhow::Result<()> {
             keys: kept.clone(),
             accounts: kept.clone(),
             issuer: kept.clone(),
-            assistants: kept,
+            assistants: kept.clone(),
+            conversations: kept,
         };
         let _serving = Server::start_over(config, Arc::new(SystemClock), stores).await?;
         std::future::pending().await

@@ -180,10 +180,10 @@ async fn each_refusal_has_the_documented_status_and_form() {
         (ASSISTANT, "{\"text\": \"hi\", \"conversation_id\": \"a/b\"}", true, 422, "conversationId: "),
         (
             ASSISTANT,
-            "{\"text\": \"hi\", \"background_task\": true}",
+            "{\"text\": \"hi\", \"enable_web_search\": true}",
             true,
             501,
-            "background_task is not supported",
+            "enable_web_search is not supported",
         ),
         (unknown, "{\"text\": \"hi\"}", true, 404, "Assistant not found"),
     ] {

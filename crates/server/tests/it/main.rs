@@ -8,6 +8,7 @@ mod cli;
 mod cli_administration;
 mod codemie;
 mod codemie_assistants;
+mod codemie_conversations;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;

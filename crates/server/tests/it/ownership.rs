@@ -48,6 +48,11 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("POST /code-assistant-api/v1/assistants/{assistantId}/model", ASK),
     ("POST /code-assistant-api/v1/assistants/slug/{slug}/model", ASK_BY_SLUG),
     ("POST /code-assistant-api/v1/assistants/virtual/model", &[]),
+    ("GET /code-assistant-api/v1/conversations", &[]),
+    ("GET /code-assistant-api/v1/conversations/{conversationId}", &[("{conversationId}", Session)]),
+    ("PUT /code-assistant-api/v1/conversations/{conversationId}", &[("{conversationId}", Session)]),
+    ("DELETE /code-assistant-api/v1/conversations/{conversationId}", &[("{conversationId}", Session)]),
+    ("GET /code-assistant-api/v1/tasks/{taskId}", &[("{taskId}", Turn)]),
     ("GET /code-assistant-api/v1/assistants", &[("?filters", Assistant)]),
     ("POST /code-assistant-api/v1/assistants", &[]),
     ("PUT /code-assistant-api/v1/assistants/{assistantId}", &[("{assistantId}", Assistant)]),
@@ -308,6 +313,7 @@ impl Probe<'_> {
         let is_seconds =
             |word: &str| word.contains('.') && word.trim_start_matches(':').parse::<f64>().is_ok();
         let is_moment = |word: &str| word.starts_with("20") && word.ends_with('Z') && word.len() >= 20;
+        let is_uuid = |word: &str| word.len() == 36 && word.bytes().filter(|byte| *byte == b'-').count() == 4;
         let is_time = |word: &str| is_moment(word) || is_seconds(word);
         let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-:.".contains(letter);
         let mut comparable = String::new();
@@ -318,6 +324,7 @@ impl Probe<'_> {
                 _ if word == self.id => "the id",
                 Some(prefix) => prefix,
                 None if is_time(word) => "a time",
+                None if is_uuid(word) => "a uuid",
                 None => word,
             });
             comparable.push_str(&end[end.len().saturating_sub(1)..]);

@@ -3,8 +3,8 @@
 use chat::ErrorKind;
 use chat::clock::Clock as _;
 use chat::provider::{CompletionEvent, FinishReason, Usage};
-use chat::store::{Checkpoint, OpenTurn, StoredTurn};
-use chat::turn::{Failure, Outcome, TurnEnd, WhenUnread};
+use chat::store::{Checkpoint, NewTurn, OpenTurn, StoredTurn};
+use chat::turn::{Dialect, Failure, Outcome, TurnEnd, WhenUnread};
 use chat::{Transcript, TurnLog};
 use futures::future::join_all;
 
@@ -19,7 +19,7 @@ pub async fn a_whole_record_is_read_back(store: &dyn StoreUnderTest) {
     let scene = Scene::new(store).await;
     scene.talk("one", "a", "b").await;
     let new = scene.open(scene.ask("two", "grüße 🦀")).await;
-    let running = StoredTurn { head: new.head.clone(), transcript: Transcript::default(), end: None };
+    let running = stored(&new, "grüße 🦀", Transcript::default(), None);
     assert_eq!(scene.turn("two").await, Some(running));
 
     let log = TurnLog::new(WhenUnread::Continue);
@@ -32,7 +32,7 @@ pub async fn a_whole_record_is_read_back(store: &dyn StoreUnderTest) {
     close.transcript = log.transcript();
     store.turns().close_turn(close.clone()).await.expect("the end is recorded");
 
-    let ended = StoredTurn { head: new.head, transcript: close.transcript, end: Some(close.end) };
+    let ended = stored(&new, "grüße 🦀", close.transcript, Some(close.end));
     assert_eq!(scene.turn("two").await, Some(ended));
 }
 
@@ -68,7 +68,7 @@ pub async fn a_checkpoint_is_read_back(store: &dyn StoreUnderTest) {
     let new = scene.open(scene.ask("one", "a")).await;
     scene.checkpoint(&new, "half an ").await;
     scene.checkpoint(&new, "half an answer").await;
-    let stored = StoredTurn { head: new.head, transcript: transcript("half an answer"), end: None };
+    let stored = stored(&new, "a", transcript("half an answer"), None);
     assert_eq!(scene.turn("one").await, Some(stored));
 }
 
@@ -175,4 +175,9 @@ pub async fn interrupted_turns_without_text_cost_nothing(store: &dyn StoreUnderT
     assert_eq!(scene.selected().await, ["[user: a]", "[assistant: ]"]);
     scene.open(scene.ask("two", "b")).await;
     scene.refused(scene.ask("three", "c")).await;
+}
+
+fn stored(new: &NewTurn, question: &str, transcript: Transcript, end: Option<TurnEnd>) -> StoredTurn {
+    let question = Some(question.to_owned());
+    StoredTurn { dialect: Dialect::Codmir, head: new.head.clone(), question, transcript, end }
 }

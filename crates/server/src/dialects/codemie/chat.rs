@@ -26,7 +26,7 @@ use crate::idempotency::idempotency_key;
 use crate::sse::TurnBody;
 
 /// Conversation ids that are paths of the vendor's own.
-const RESERVED: [&str; 3] = ["search", "folder", "folders"];
+pub(super) const RESERVED: [&str; 3] = ["search", "folder", "folders"];
 /// What an `Idempotency-Key` counts for: the two addresses of an assistant are one route.
 const ROUTE: &str = "/code-assistant-api/v1/assistants/model";
 const MAX_CONVERSATION_ID: usize = 128;

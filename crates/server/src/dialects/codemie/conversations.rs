@@ -9,6 +9,7 @@ use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::chat::RESERVED;
 use super::query::Query;
 use super::{CodeMieError, failure, wire as dialect};
 use crate::app::App;
@@ -56,6 +57,10 @@ async fn get(
     SignedIn(principal, _): SignedIn<CodeMieError>,
     PathId(id, _): PathId<CodeMieError>,
 ) -> Result<Response, CodeMieError> {
+    // A path of the vendor's own, which the router takes for an id.
+    if RESERVED.contains(&id.as_str()) {
+        return Err(CodeMieError::not_built(&format!("GET /v1/conversations/{id}")));
+    }
     details(&app, &principal, &id).await
 }
 
