@@ -1,14 +1,13 @@
 //! The extractors that turn credentials into a `Principal`. A handler without one of them can't call the core.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use chat::{Error, ErrorKind, Principal};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Uri};
-use identity::{Identity, KeysError, SignInError, TokenError};
+use identity::Identity;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -79,7 +78,7 @@ async fn principal(app: &App, credential: &SecretString) -> Result<Principal, Er
 }
 
 async fn authenticate(identity: &Identity, credential: &SecretString) -> Result<Principal, Error> {
-    identity.authenticate(credential).await.map_err(|error| sign_in_error(&error))
+    identity.authenticate(credential).await.map_err(Error::from)
 }
 
 /// As [`SignedIn`], for handlers that have a form of their own for every refusal.
@@ -113,19 +112,6 @@ impl AdminToken {
 
 fn unauthorized(message: &str) -> Error {
     Error::new(ErrorKind::Unauthorized, message)
-}
-
-fn sign_in_error(error: &SignInError) -> Error {
-    match error {
-        SignInError::Key(KeysError::Store(error)) | SignInError::Token(TokenError::Store(error)) => {
-            error.clone().into()
-        }
-        SignInError::Token(TokenError::Unavailable) => {
-            Error::new(ErrorKind::Unavailable { retry_after: Duration::from_secs(5) }, error.to_string())
-        }
-        SignInError::Token(TokenError::RoleRequired) => Error::new(ErrorKind::Forbidden, error.to_string()),
-        SignInError::Key(_) | SignInError::Token(_) => unauthorized(&error.to_string()),
-    }
 }
 
 /// The bearer token, if there are credentials at all. Credentials of another kind are never "none".
