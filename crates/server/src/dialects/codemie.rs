@@ -32,6 +32,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(chat::ask_assistant))
         .routes(routes!(chat::ask_assistant_by_slug))
         .routes(routes!(not_built::ask_virtual_assistant))
+        .routes(routes!(not_built::search_conversations))
         .merge(assistants::router())
         .merge(conversations::router())
         .routes(routes!(tasks::get))

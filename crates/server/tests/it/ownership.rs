@@ -49,6 +49,7 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("POST /code-assistant-api/v1/assistants/slug/{slug}/model", ASK_BY_SLUG),
     ("POST /code-assistant-api/v1/assistants/virtual/model", &[]),
     ("GET /code-assistant-api/v1/conversations", &[]),
+    ("GET /code-assistant-api/v1/conversations/search", &[]),
     ("GET /code-assistant-api/v1/conversations/{conversationId}", &[("{conversationId}", Session)]),
     ("PUT /code-assistant-api/v1/conversations/{conversationId}", &[("{conversationId}", Session)]),
     ("DELETE /code-assistant-api/v1/conversations/{conversationId}", &[("{conversationId}", Session)]),

@@ -198,6 +198,13 @@ pub(super) async fn ask_virtual_assistant(_: SignedIn<CodeMieError>) -> Result<R
     Err(CodeMieError::not_built("an assistant within the request"))
 }
 
+/// Not built either; its path is also that of a conversation with the id `search`.
+#[utoipa::path(get, path = "/code-assistant-api/v1/conversations/search", tag = "codemie",
+    responses((status = 501, description = "Not built", body = wire::ErrorBody<'_>)))]
+pub(super) async fn search_conversations(_: SignedIn<CodeMieError>) -> Result<Response, CodeMieError> {
+    Err(CodeMieError::not_built("searching conversations"))
+}
+
 fn refusal((status, detail): (StatusCode, &'static str)) -> Response {
     (status, axum::Json(wire::Detail { detail })).into_response()
 }
