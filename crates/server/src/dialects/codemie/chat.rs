@@ -26,7 +26,7 @@ use crate::idempotency::idempotency_key;
 use crate::sse::TurnBody;
 
 /// Conversation ids that are paths of the vendor's own.
-pub(super) const RESERVED: [&str; 3] = ["search", "folder", "folders"];
+const RESERVED: [&str; 3] = ["search", "folder", "folders"];
 /// What an `Idempotency-Key` counts for: the two addresses of an assistant are one route.
 const ROUTE: &str = "/code-assistant-api/v1/assistants/model";
 const MAX_CONVERSATION_ID: usize = 128;
@@ -107,7 +107,7 @@ async fn ask(
         return Ok(whole(&stream.reply().await, started, structured));
     }
     stream.first_delta(app.chat.settings().head_wait).await?;
-    let thought = format!("{}-thought", stream.head().answer_id);
+    let thought = wire::thought_id(&stream.head().answer_id);
     let body = TurnBody::new(stream, Objects::new(framing, thought));
     let body = match framing {
         Framing::EventStream => body.with_heartbeat(app.heartbeat_interval),
@@ -294,7 +294,7 @@ fn whole(reply: &Reply, started: Instant, structured: bool) -> Response {
         Some(failure) => format!("{}{}", reply.text, failure::sentence(failure)),
         None => reply.text.clone(),
     };
-    let thought = format!("{}-thought", reply.head.answer_id);
+    let thought = wire::thought_id(&reply.head.answer_id);
     let agent_error = failed.map(|failure| wire::AgentError {
         error_code: failure::code(failure),
         message: &failure.message,
@@ -306,7 +306,7 @@ fn whole(reply: &Reply, started: Instant, structured: bool) -> Response {
         generated: json.map_or(wire::Generated::Text(&text), wire::Generated::Json),
         time_elapsed: started.elapsed().as_secs_f64(),
         tokens_used: reply.end.usage.prompt_tokens.saturating_add(reply.end.usage.completion_tokens),
-        thoughts: vec![wire::Thought::own(&thought, &text, false)],
+        thoughts: vec![wire::Thought::own(thought, text.as_str(), false)],
         task_id: None,
         success: failed.is_none(),
         agent_error,

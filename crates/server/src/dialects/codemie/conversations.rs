@@ -1,5 +1,7 @@
 //! Conversations: listed, shown in full, renamed, pinned and deleted by their owner, whom alone they are for.
 
+use std::borrow::Cow;
+
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use chat::conversations::{Change, Page, Record, RecordedAnswer, RecordedTurn};
@@ -9,7 +11,6 @@ use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::chat::RESERVED;
 use super::query::Query;
 use super::{CodeMieError, failure, wire as dialect};
 use crate::app::App;
@@ -49,7 +50,7 @@ async fn list(
 #[utoipa::path(get, path = "/code-assistant-api/v1/conversations/{conversationId}", tag = "codemie",
     params(("conversationId" = String, Path, description = "The conversation")),
     responses(
-        (status = 200, description = "The conversation", body = wire::Details),
+        (status = 200, description = "The conversation", body = wire::Details<'_>),
         (status = 404, description = "No such conversation", body = dialect::ErrorBody<'_>),
     ))]
 async fn get(
@@ -57,10 +58,6 @@ async fn get(
     SignedIn(principal, _): SignedIn<CodeMieError>,
     PathId(id, _): PathId<CodeMieError>,
 ) -> Result<Response, CodeMieError> {
-    // A path of the vendor's own, which the router takes for an id.
-    if RESERVED.contains(&id.as_str()) {
-        return Err(CodeMieError::not_built(&format!("GET /v1/conversations/{id}")));
-    }
     details(&app, &principal, &id).await
 }
 
@@ -68,7 +65,7 @@ async fn get(
 #[utoipa::path(put, path = "/code-assistant-api/v1/conversations/{conversationId}", tag = "codemie",
     params(("conversationId" = String, Path, description = "The conversation")), request_body = wire::Update,
     responses(
-        (status = 200, description = "The conversation", body = wire::Details),
+        (status = 200, description = "The conversation", body = wire::Details<'_>),
         (status = "4XX", description = "Refused", body = dialect::ErrorBody<'_>),
     ))]
 async fn update(
@@ -137,21 +134,21 @@ async fn details(app: &App, principal: &Principal, id: &str) -> Result<Response,
         }
     }
     let history = history(&record);
-    let summary = record.summary;
+    let summary = &record.summary;
     Ok(axum::Json(wire::Details {
-        id: summary.name.clone(),
+        id: &summary.name,
         date: summary.created_at.to_string(),
         update_date: summary.updated_at.to_string(),
-        conversation_id: summary.name,
-        conversation_name: summary.title,
+        conversation_id: &summary.name,
+        conversation_name: &summary.title,
         llm_model: None,
         folder: None,
         pinned: summary.pinned,
         history,
         user_id: principal.account().to_string(),
         user_name,
-        initial_assistant_id: summary.assistants.first().cloned().unwrap_or_default(),
-        assistant_ids: summary.assistants,
+        initial_assistant_id: summary.assistants.first().map_or("", String::as_str),
+        assistant_ids: &summary.assistants,
         assistant_data: assistants,
         final_user_mark: None,
         final_operator_mark: None,
@@ -169,23 +166,23 @@ async fn details(app: &App, principal: &Principal, id: &str) -> Result<Response,
 }
 
 /// Every message in the order in which it was stored: a question answered again is a further pair of the same index.
-fn history(record: &Record) -> Vec<wire::HistoryItem> {
+fn history(record: &Record) -> Vec<wire::HistoryItem<'_>> {
     let numbered = record.turns.iter().zip(record.numbers());
     numbered
         .flat_map(|(turn, number)| question(turn, number).into_iter().chain(answer(turn, number)))
         .collect()
 }
 
-fn question(turn: &RecordedTurn, number: usize) -> Option<wire::HistoryItem> {
+fn question(turn: &RecordedTurn, number: usize) -> Option<wire::HistoryItem<'_>> {
     let question = turn.question.as_ref()?;
     Some(wire::HistoryItem {
         role: "User",
-        message: question.text.clone(),
+        message: question.text.as_str().into(),
         history_index: number,
         date: turn.opened_at.to_string(),
-        message_raw: question.markup.clone(),
+        message_raw: question.markup.as_deref(),
         file_names: [],
-        assistant_id: turn.assistant.clone(),
+        assistant_id: turn.assistant.as_deref(),
         response_time: None,
         input_tokens: None,
         output_tokens: None,
@@ -193,29 +190,30 @@ fn question(turn: &RecordedTurn, number: usize) -> Option<wire::HistoryItem> {
     })
 }
 
-fn answer(turn: &RecordedTurn, number: usize) -> Option<wire::HistoryItem> {
+fn answer(turn: &RecordedTurn, number: usize) -> Option<wire::HistoryItem<'_>> {
     let answer = turn.answer.as_ref()?;
     let seconds = |ended: jiff::Timestamp| ended.duration_since(turn.opened_at).as_secs_f64();
     let message = told(answer);
+    let thought = dialect::Thought::own(dialect::thought_id(&answer.id), message.clone(), false);
     Some(wire::HistoryItem {
         role: "Assistant",
+        message,
         history_index: number,
         date: answer.ended_at.unwrap_or(turn.opened_at).to_string(),
         message_raw: None,
         file_names: [],
-        assistant_id: turn.assistant.clone(),
+        assistant_id: turn.assistant.as_deref(),
         response_time: answer.ended_at.map(seconds),
         input_tokens: Some(answer.usage.prompt_tokens),
         output_tokens: Some(answer.usage.completion_tokens),
-        thoughts: vec![wire::Thought::own(format!("{}-thought", answer.id), message.clone())],
-        message,
+        thoughts: vec![thought],
     })
 }
 
 /// A failure is told in the text, as in the answer itself.
-fn told(answer: &RecordedAnswer) -> String {
+fn told(answer: &RecordedAnswer) -> Cow<'_, str> {
     match &answer.outcome {
-        Some(Outcome::Failed(failed)) => format!("{}{}", answer.text, failure::sentence(failed)),
-        Some(Outcome::Finished(_) | Outcome::Stopped) | None => answer.text.clone(),
+        Some(Outcome::Failed(failed)) => format!("{}{}", answer.text, failure::sentence(failed)).into(),
+        Some(Outcome::Finished(_) | Outcome::Stopped) | None => answer.text.as_str().into(),
     }
 }

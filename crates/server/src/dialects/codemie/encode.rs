@@ -45,7 +45,7 @@ impl Encode for Objects {
             TurnEvent::Started(_) | TurnEvent::ReasoningDelta(_) => {}
             TurnEvent::TextDelta(text) => {
                 self.generated.push_str(text);
-                let thought = Thought::own(&self.thought_id, text, true);
+                let thought = Thought::own(self.thought_id.as_str(), text, true);
                 self.write(
                     &StreamObject {
                         generated_chunk: Some(text),
@@ -57,7 +57,7 @@ impl Encode for Objects {
             }
             TurnEvent::Ended(end) => {
                 if !self.generated.is_empty() {
-                    let closing = Thought::own(&self.thought_id, "", false);
+                    let closing = Thought::own(self.thought_id.as_str(), "", false);
                     self.write(&StreamObject { thought: Some(closing), ..StreamObject::default() }, out);
                 }
                 let failed = if let Outcome::Failed(failure) = &end.outcome { Some(failure) } else { None };

@@ -1,5 +1,7 @@
 //! CodeMie's JSON, field by field. Nothing outside this folder sees it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -176,12 +178,12 @@ pub(super) struct StreamObject<'a> {
 /// A step of the assistant's; the model's own text is one too.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Thought<'a> {
-    pub(super) id: &'a str,
+    pub(super) id: Cow<'a, str>,
     pub(super) parent_id: Option<&'a str>,
     pub(super) metadata: Map<String, Value>,
     pub(super) in_progress: bool,
     pub(super) input_text: &'a str,
-    pub(super) message: &'a str,
+    pub(super) message: Cow<'a, str>,
     pub(super) author_type: &'a str,
     pub(super) author_name: &'a str,
     pub(super) output_format: &'a str,
@@ -191,16 +193,25 @@ pub(super) struct Thought<'a> {
     pub(super) children: [&'a str; 0],
 }
 
+/// The id of the thought that an answer's own text is.
+pub(super) fn thought_id(answer_id: &str) -> String {
+    format!("{answer_id}-thought")
+}
+
 impl<'a> Thought<'a> {
     /// The model's own text, as the published page names it.
-    pub(super) fn own(id: &'a str, message: &'a str, in_progress: bool) -> Self {
+    pub(super) fn own(
+        id: impl Into<Cow<'a, str>>,
+        message: impl Into<Cow<'a, str>>,
+        in_progress: bool,
+    ) -> Self {
         Self {
-            id,
+            id: id.into(),
             parent_id: None,
             metadata: Map::new(),
             in_progress,
             input_text: "",
-            message,
+            message: message.into(),
             author_type: "Tool",
             author_name: "Codemie Thoughts",
             output_format: "text",

@@ -1,9 +1,13 @@
 //! The JSON of conversations. The vendor's SDK raises where a key is missing, so every one is always there.
 
+use std::borrow::Cow;
+
 use chat::{assistants, conversations};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
+
+use super::dialect::Thought;
 
 /// A conversation of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,21 +56,21 @@ pub(super) struct Update {
 
 /// A conversation in full.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Details {
-    pub(super) id: String,
+pub(super) struct Details<'a> {
+    pub(super) id: &'a str,
     pub(super) date: String,
     pub(super) update_date: String,
-    pub(super) conversation_id: String,
-    pub(super) conversation_name: String,
+    pub(super) conversation_id: &'a str,
+    pub(super) conversation_name: &'a str,
     pub(super) llm_model: Option<String>,
     pub(super) folder: Option<String>,
     pub(super) pinned: bool,
-    pub(super) history: Vec<HistoryItem>,
+    pub(super) history: Vec<HistoryItem<'a>>,
     pub(super) user_id: String,
     pub(super) user_name: String,
-    pub(super) assistant_ids: Vec<String>,
+    pub(super) assistant_ids: &'a [String],
     pub(super) assistant_data: Vec<AssistantData>,
-    pub(super) initial_assistant_id: String,
+    pub(super) initial_assistant_id: &'a str,
     pub(super) final_user_mark: Option<Value>,
     pub(super) final_operator_mark: Option<Value>,
     pub(super) project: Option<String>,
@@ -83,54 +87,20 @@ pub(super) struct Details {
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct HistoryItem {
+pub(super) struct HistoryItem<'a> {
     /// `User` or `Assistant`.
     pub(super) role: &'static str,
-    pub(super) message: String,
+    pub(super) message: Cow<'a, str>,
     pub(super) history_index: usize,
     pub(super) date: String,
-    pub(super) message_raw: Option<String>,
+    pub(super) message_raw: Option<&'a str>,
     pub(super) file_names: [String; 0],
-    pub(super) assistant_id: Option<String>,
+    pub(super) assistant_id: Option<&'a str>,
     /// Seconds.
     pub(super) response_time: Option<f64>,
     pub(super) input_tokens: Option<u32>,
     pub(super) output_tokens: Option<u32>,
-    pub(super) thoughts: Vec<Thought>,
-}
-
-/// The model's own text as a step of the assistant's.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Thought {
-    pub(super) id: String,
-    pub(super) parent_id: Option<String>,
-    pub(super) metadata: Map<String, Value>,
-    pub(super) in_progress: bool,
-    pub(super) input_text: &'static str,
-    pub(super) message: String,
-    pub(super) author_type: &'static str,
-    pub(super) author_name: &'static str,
-    pub(super) output_format: &'static str,
-    pub(super) error: bool,
-    pub(super) children: [String; 0],
-}
-
-impl Thought {
-    pub(super) fn own(id: String, message: String) -> Self {
-        Self {
-            id,
-            parent_id: None,
-            metadata: Map::new(),
-            in_progress: false,
-            input_text: "",
-            message,
-            author_type: "Tool",
-            author_name: "Codemie Thoughts",
-            output_format: "text",
-            error: false,
-            children: [],
-        }
-    }
+    pub(super) thoughts: Vec<Thought<'a>>,
 }
 
 /// An assistant that was asked.
