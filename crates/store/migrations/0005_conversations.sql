@@ -15,5 +15,4 @@ ALTER TABLE turns ADD COLUMN assistant TEXT;
 -- The question with its markup, as the client showed it.
 ALTER TABLE turns ADD COLUMN markup TEXT;
 
-CREATE INDEX turns_by_conversation ON turns (conversation, seq);
 CREATE INDEX turns_by_assistant ON turns (conversation, assistant) WHERE assistant IS NOT NULL;

@@ -1,7 +1,7 @@
 //! Conversations as a whole, in rows.
 
 use chat::conversations::{Change, Page, Record, RecordedAnswer, RecordedQuestion, RecordedTurn, Summary};
-use chat::ids::{AccountId, ConversationId};
+use chat::ids::AccountId;
 use chat::turn::{Dialect, MessageRef};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
@@ -10,28 +10,33 @@ use sqlx::{Row, SqliteConnection};
 use super::rows::{answered_by, conversation_id, dialect_name, outcome, side, time, turn_id, usage};
 use super::writer::Named;
 
+/// All of a conversation `c`; the ids of its assistants one a line, in the order of their first turns.
+macro_rules! summaries {
+    () => {
+        "SELECT c.*, (SELECT group_concat(assistant, char(10) ORDER BY first) FROM ( \
+             SELECT assistant, min(seq) AS first FROM turns \
+             WHERE conversation = c.id AND assistant IS NOT NULL GROUP BY assistant)) AS assistants \
+         FROM conversations c WHERE c.account = ?1 AND c.dialect = ?2 "
+    };
+}
+
+const LIST: &str = concat!(summaries!(), "ORDER BY c.updated_at DESC, c.id DESC LIMIT ?3 OFFSET ?4");
+const ONE: &str = concat!(summaries!(), "AND c.name = ?3");
+
 pub(super) async fn list(
     pool: &SqlitePool,
     account: AccountId,
     dialect: Dialect,
     page: Page,
 ) -> sqlx::Result<Vec<Summary>> {
-    let mut db = pool.begin().await?;
-    let rows = sqlx::query(
-        "SELECT * FROM conversations WHERE account = ? AND dialect = ? \
-         ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ?",
-    )
-    .bind(account.as_bytes().as_slice())
-    .bind(dialect_name(dialect))
-    .bind(page.limit)
-    .bind(page.offset)
-    .fetch_all(&mut *db)
-    .await?;
-    let mut summaries = Vec::with_capacity(rows.len());
-    for row in &rows {
-        summaries.push(summary(&mut db, row).await?);
-    }
-    Ok(summaries)
+    let rows = sqlx::query(LIST)
+        .bind(account.as_bytes().as_slice())
+        .bind(dialect_name(dialect))
+        .bind(page.limit)
+        .bind(page.offset)
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(summary).collect()
 }
 
 pub(super) async fn record(
@@ -42,14 +47,14 @@ pub(super) async fn record(
 ) -> sqlx::Result<Option<Record>> {
     // One transaction sees one state, whatever is committed in between.
     let mut db = pool.begin().await?;
-    let row = sqlx::query("SELECT * FROM conversations WHERE account = ? AND dialect = ? AND name = ?")
+    let row = sqlx::query(ONE)
         .bind(account.as_bytes().as_slice())
         .bind(dialect_name(dialect))
         .bind(name)
         .fetch_optional(&mut *db)
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let summary = summary(&mut db, &row).await?;
+    let summary = summary(&row)?;
     let turns = sqlx::query("SELECT * FROM turns WHERE conversation = ? AND account = ? ORDER BY seq")
         .bind(summary.id.as_bytes().as_slice())
         .bind(account.as_bytes().as_slice())
@@ -107,27 +112,17 @@ pub(super) async fn delete(
     Ok(true)
 }
 
-async fn summary(db: &mut SqliteConnection, row: &SqliteRow) -> sqlx::Result<Summary> {
-    let id = conversation_id(row, "id")?.ok_or(sqlx::Error::RowNotFound)?;
+fn summary(row: &SqliteRow) -> sqlx::Result<Summary> {
+    let assistants: Option<&str> = row.try_get("assistants")?;
     Ok(Summary {
-        id,
+        id: conversation_id(row, "id")?.ok_or(sqlx::Error::RowNotFound)?,
         name: row.try_get("name")?,
         title: row.try_get("title")?,
         pinned: row.try_get("pinned")?,
-        assistants: assistants(db, id).await?,
+        assistants: assistants.into_iter().flat_map(str::lines).map(str::to_owned).collect(),
         created_at: time(row.try_get("created_at")?),
         updated_at: time(row.try_get("updated_at")?),
     })
-}
-
-async fn assistants(db: &mut SqliteConnection, conversation: ConversationId) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar(
-        "SELECT assistant FROM turns WHERE conversation = ? AND assistant IS NOT NULL \
-         GROUP BY assistant ORDER BY min(seq)",
-    )
-    .bind(conversation.as_bytes().as_slice())
-    .fetch_all(db)
-    .await
 }
 
 fn turn(row: &SqliteRow) -> sqlx::Result<RecordedTurn> {
