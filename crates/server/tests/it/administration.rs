@@ -250,6 +250,13 @@ async fn a_key_is_good_for_its_scopes_until_it_ends() {
     };
 
     assert_eq!(ask(&documents).await, 403);
+    for path in
+        ["assistants", "assistants?scope=templates", "conversations", "conversations/c-1", "tasks/task_1"]
+    {
+        let request = server.get(&format!("/code-assistant-api/v1/{path}"));
+        let answer = request.bearer_auth(text(&documents, "key")).send().await.expect("an answer");
+        assert_eq!(answer.status(), 403, "{path}");
+    }
     assert!(server.upstream.requests().is_empty(), "no model was asked");
     clock.advance(Duration::from_secs(599));
     assert_eq!(ask(&brief).await, 200);

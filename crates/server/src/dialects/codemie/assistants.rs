@@ -86,11 +86,11 @@ async fn list(
 ) -> Result<Response, CodeMieError> {
     let Listing { query, page, per_page, is_of_templates } = Listing::parse(&Query::parse(query.as_deref()))?;
     let is_brief = query.is_brief;
-    let AssistantPage { assistants, total } = if is_of_templates {
-        AssistantPage { assistants: Vec::new(), total: 0 }
-    } else {
-        app.assistants.list(&principal, query).await?
-    };
+    // Also a list of nothing is only for who may read.
+    let AssistantPage { mut assistants, mut total } = app.assistants.list(&principal, query).await?;
+    if is_of_templates {
+        (assistants, total) = (Vec::new(), 0);
+    }
     let pages = total.div_ceil(u64::from(per_page));
     let pagination = wire::Pagination { page, per_page, total, pages };
     if is_brief {
