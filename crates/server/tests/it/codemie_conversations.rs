@@ -1,5 +1,7 @@
 //! What is kept of CodeMie conversations and what is not, background tasks, and answers that must satisfy a schema.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -207,13 +209,15 @@ async fn a_background_task_goes_on_without_its_caller() {
     assert_eq!((&running["status"], &running["task"]), (&json!("STARTED"), &json!("Count")));
 
     gate.open();
-    let ended = loop {
-        let task = desk.get(&format!("/tasks/{id}")).await;
-        if task["status"] != "STARTED" {
-            break task;
+    let ended = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            let task = desk.get(&format!("/tasks/{id}")).await;
+            if task["status"] != "STARTED" {
+                return task;
+            }
         }
-        tokio::task::yield_now().await;
-    };
+    });
+    let ended = ended.await.expect("the task ends once the model has answered");
     assert_eq!((&ended["status"], &ended["final_output"]), (&json!("COMPLETED"), &json!("Done.")));
     let (status, absent) = desk.send("GET", "/tasks/task_unknown", &Value::Null).await;
     assert_eq!((status, &absent["error"]["message"]), (StatusCode::NOT_FOUND, &json!("Task not found")));
