@@ -1,4 +1,4 @@
-//! The command line: `latimer serve`, `keys`, `ask`.
+//! The command line: `latimer serve`, `keys`, `keycloak-client`, `ask`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 use std::io::IsTerminal;
@@ -16,6 +16,7 @@ use crate::config::{Config, LogConfig, LogFormat, Overrides};
 use crate::serve::Server;
 
 mod ask;
+mod keycloak;
 mod keys;
 
 /// AI chat for applications, served by one program.
@@ -55,6 +56,9 @@ enum Task {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::Task),
+    /// Make, list and delete clients of a Keycloak that sign in here
+    #[command(subcommand)]
+    KeycloakClient(keycloak::Task),
     /// Ask the running server one question and print the answer as it comes
     Ask(ask::Question),
 }
@@ -73,7 +77,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     let listen = match &command.task {
         Task::Serve { listen } => listen.clone(),
-        Task::Keys(_) | Task::Ask(_) => Vec::new(),
+        Task::Keys(_) | Task::KeycloakClient(_) | Task::Ask(_) => Vec::new(),
     };
     let SettingFlags { config, data_dir, model_dir, set } = command.settings;
     let config = Config::load(&Overrides { file: config, set, data_dir, model_dir, listen })?;
@@ -86,6 +90,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         match command.task {
             Task::Serve { .. } => serve(config).await,
             Task::Keys(task) => keys::run(&config, task).await,
+            Task::KeycloakClient(task) => keycloak::run(task).await,
             Task::Ask(question) => ask::run(&config, question).await,
         }
     })
