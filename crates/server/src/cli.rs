@@ -58,7 +58,7 @@ enum Task {
     Keys(keys::Task),
     /// Make, list and delete clients of a Keycloak that sign in here
     #[command(subcommand)]
-    KeycloakClient(keycloak::Task),
+    KeycloakClient(Box<keycloak::Task>),
     /// Ask the running server one question and print the answer as it comes
     Ask(ask::Question),
 }
@@ -90,7 +90,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         match command.task {
             Task::Serve { .. } => serve(config).await,
             Task::Keys(task) => keys::run(&config, task).await,
-            Task::KeycloakClient(task) => keycloak::run(task).await,
+            Task::KeycloakClient(task) => keycloak::run(*task).await,
             Task::Ask(question) => ask::run(&config, question).await,
         }
     })

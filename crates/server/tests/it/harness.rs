@@ -4,8 +4,10 @@
 //! without it fails the test.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use chat::clock::{Clock, SystemClock};
 use providers::settings::{Kind, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -22,6 +24,7 @@ pub(crate) struct TestServer {
     pub(crate) client: reqwest::Client,
     server: Option<Server>,
     config: Config,
+    clock: Arc<dyn Clock>,
     url: String,
 }
 
@@ -57,6 +60,14 @@ impl TestServer {
 
     /// Starts with a configuration that knows the upstream as `openai`, changed as the test needs it.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config, &Upstream)) -> Self {
+        Self::start_under(Arc::new(SystemClock), change).await
+    }
+
+    /// As [`TestServer::start_with`], by this clock.
+    pub(crate) async fn start_under(
+        clock: Arc<dyn Clock>,
+        change: impl FnOnce(&mut Config, &Upstream),
+    ) -> Self {
         let upstream = Upstream::start().await;
         let data = TempDir::new().expect("a temporary directory");
         let mut config = Config { data_dir: data.path().to_owned(), ..Config::default() };
@@ -71,6 +82,7 @@ impl TestServer {
             client: reqwest::Client::builder().no_proxy().build().expect("a client"),
             server: None,
             config,
+            clock,
             url: String::new(),
         };
         server.boot().await;
@@ -78,7 +90,8 @@ impl TestServer {
     }
 
     async fn boot(&mut self) {
-        let server = Server::start(self.config.clone()).await.expect("the server starts");
+        let server = Server::start_with(self.config.clone(), Arc::clone(&self.clock)).await;
+        let server = server.expect("the server starts");
         self.url = format!("http://{}", server.addresses()[0]);
         self.server = Some(server);
     }
