@@ -77,8 +77,6 @@ impl Keycloak {
                 if line.contains("Listening on:") {
                     // Nobody waits any more if it took too long.
                     let _waited_for = listens.send(());
-                } else if line.contains("ERROR") {
-                    println!("{line}");
                 }
             }
         });
@@ -95,10 +93,12 @@ impl Keycloak {
 
     fn end(&mut self, signal: &str) {
         let Some(mut process) = self.process.take() else { return };
-        let kill = format!("kill -{signal} -- -{}", process.id());
-        // It may have ended by itself.
-        let _sent = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
-        let _status = process.wait();
+        let kill = format!("kill -s {signal} -- -{}", process.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status();
+        // Waiting for one that was not told would last for ever.
+        if sent.is_ok_and(|status| status.success()) {
+            let _status = process.wait();
+        }
     }
 
     pub(crate) fn url(&self) -> String {
