@@ -5,7 +5,7 @@ use clap::builder::FalseyValueParser;
 use crate::cargo::Cargo;
 use crate::models::ModelDir;
 use crate::steps::Steps;
-use crate::{bench, test, tidy};
+use crate::{bench, keycloak, test, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -24,6 +24,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         steps.step("tidy", || tidy::run(cargo))?;
         steps.step("clippy", || cargo.run("clippy --workspace --all-targets --locked -- -D warnings"))?;
         test::suite(steps, cargo, &args.model_dir)?;
+        steps.step("keycloak", || keycloak::test(cargo))?;
         steps.step("bench smoke", || bench::stream_smoke(cargo))
     })
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod cargo;
 mod ci;
+mod keycloak;
 mod models;
 mod run;
 mod steps;
@@ -28,8 +29,8 @@ struct Cli {
 enum Task {
     /// Set up, build and start the server.
     Run(run::Args),
-    /// Run the whole test suite.
-    Test(models::ModelDir),
+    /// Run the whole test suite, or a part that needs more than it.
+    Test(test::Args),
     /// Run what CI runs: format, invariants, lints, build, tests.
     Ci(ci::Args),
     /// Check the invariants that no compiler checks.
@@ -43,7 +44,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Run(args) => run::run(args),
-        Task::Test(model_dir) => test::run(&model_dir),
+        Task::Test(args) => test::run(&args),
         Task::Ci(args) => ci::run(&args),
         Task::Tidy => tidy::run(Cargo::default()),
         Task::Models(model_dir) => models::run(&model_dir),

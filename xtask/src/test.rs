@@ -3,11 +3,31 @@
 use anyhow::Context;
 
 use crate::cargo::{Cargo, succeed};
+use crate::keycloak;
 use crate::models::{self, ModelDir};
 use crate::steps::Steps;
 
-pub(crate) fn run(model_dir: &ModelDir) -> anyhow::Result<()> {
-    Steps::table(|steps| suite(steps, Cargo::default(), model_dir))
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model_dir: ModelDir,
+
+    #[command(subcommand)]
+    beside: Option<Beside>,
+}
+
+/// Tests beside the suite, which need programs of others; without those they are skipped, and say why.
+#[derive(clap::Subcommand)]
+enum Beside {
+    /// Sign in at a real Keycloak; needs Java and Maven.
+    Keycloak,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    match args.beside {
+        None => Steps::table(|steps| suite(steps, Cargo::default(), &args.model_dir)),
+        Some(Beside::Keycloak) => keycloak::test(Cargo::default()),
+    }
 }
 
 /// The steps of the suite, shared with `ci`.

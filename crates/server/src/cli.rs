@@ -1,4 +1,4 @@
-//! The command line: `latimer serve`, `ask`, and administration.
+//! The command line: `latimer serve`, `ask`, administration, and clients of a Keycloak.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 use std::io::IsTerminal;
@@ -16,6 +16,7 @@ use crate::serve::{Server, first_start};
 
 mod administer;
 mod ask;
+mod keycloak;
 mod reach;
 
 /// AI chat for applications, served by one program.
@@ -54,6 +55,9 @@ enum Task {
     },
     #[command(flatten)]
     Administer(administer::Task),
+    /// Make, list and delete clients of a Keycloak that sign in here
+    #[command(subcommand)]
+    KeycloakClient(Box<keycloak::Task>),
     /// Ask the running server one question and print the answer as it comes
     Ask(ask::Question),
 }
@@ -72,7 +76,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     let listen = match &command.task {
         Task::Serve { listen } => listen.clone(),
-        Task::Administer(_) | Task::Ask(_) => Vec::new(),
+        Task::Administer(_) | Task::KeycloakClient(_) | Task::Ask(_) => Vec::new(),
     };
     let SettingFlags { config, data_dir, model_dir, set } = command.settings;
     let config = Config::load(&Overrides { file: config, set, data_dir, model_dir, listen })?;
@@ -85,6 +89,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         match command.task {
             Task::Serve { .. } => serve(config).await,
             Task::Administer(task) => administer::run(&config, task).await,
+            Task::KeycloakClient(task) => keycloak::run(*task).await,
             Task::Ask(question) => ask::run(&config, question).await,
         }
     })

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chat::clock::Clock;
+use chat::clock::{Clock, SystemClock};
 use jiff::Timestamp;
 
-/// Begins at 2026-01-01T00:00:00Z. Clones tell the same time.
+/// Begins at 2026-01-01T00:00:00Z unless told otherwise. Clones tell the same time.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     milliseconds: Arc<AtomicI64>,
@@ -17,6 +17,11 @@ impl ManualClock {
     /// A clock that stands at its beginning.
     pub fn new() -> Self {
         Self { milliseconds: Arc::new(AtomicI64::new(1_767_225_600_000)) }
+    }
+
+    /// A clock that stands at the present: for times that come from outside.
+    pub fn at_present() -> Self {
+        Self { milliseconds: Arc::new(AtomicI64::new(SystemClock.now().as_millisecond())) }
     }
 
     /// Moves it on, by whole milliseconds.
