@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use argon2::Params;
 use chat::clock::Clock;
+use chat::store::StoreError;
 use chat::{Principal, Scope, Scopes, Tasks};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -119,6 +120,15 @@ impl Identity {
             return Ok(self.keys.authenticate(credential).await?);
         }
         Ok(self.tokens.authenticate(credential).await?)
+    }
+
+    /// Whether a credential that [`Identity::authenticate`] has taken was revoked since. One that has ended by itself was
+    /// not: what began in time goes on. Proves nothing of a credential that was never taken.
+    pub async fn is_revoked(&self, credential: &SecretString) -> Result<bool, StoreError> {
+        if Keys::are_meant_by(credential) {
+            return self.keys.is_revoked(credential).await;
+        }
+        self.tokens.is_revoked(credential).await
     }
 
     /// On the first start makes the administrator, with this password or a random one, and a key. `None` once there is

@@ -98,6 +98,11 @@ impl Keys {
         Ok(Principal::signed_in(owner.account, SignIn::Key, scopes))
     }
 
+    /// Whether the key was revoked, or its account disabled or deleted. That its time is over does not count.
+    pub(crate) async fn is_revoked(&self, key: &SecretString) -> Result<bool, StoreError> {
+        Ok(self.store.key_owner(sha256(key.expose_secret())).await?.is_none())
+    }
+
     /// Makes a key for the account of this name, which is made too if there is none. It is good for everything but
     /// administration, until it is revoked.
     pub async fn create(&self, account: &str, label: &str) -> Result<IssuedKey, KeysError> {

@@ -12,6 +12,7 @@ use chat::clock::Clock;
 use chat::ids::AccountId;
 use chat::store::StoreError;
 use chat::{Principal, Scope, Scopes, SignIn, Tasks};
+use jiff::Timestamp;
 use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -150,7 +151,7 @@ impl Tokens {
         let expires_at = parsed.claims.exp;
         let profile = if parsed.claims.iss == self.shared.own.issuer {
             let claims = self.verify_own(parsed, Kind::Bearer)?;
-            self.own_profile(&claims).await?
+            self.own_profile(&claims, now).await?
         } else {
             let issuer = self.issuer(|settings| settings.issuer == parsed.claims.iss);
             self.foreign_profile(issuer.ok_or(TokenError::UnknownIssuer)?, parsed).await?
@@ -158,6 +159,23 @@ impl Tokens {
         let principal = principal(&profile);
         self.shared.cache.put(hash, principal.clone(), expires_at, now);
         Ok(principal)
+    }
+
+    /// Whether a token that was taken has been revoked since: its account was disabled or deleted, or its sign-in ended.
+    /// That its time is over does not count. Proves nothing of a token that was never taken.
+    pub(crate) async fn is_revoked(&self, token: &SecretString) -> Result<bool, StoreError> {
+        let Ok(Parsed { claims, .. }) = Parsed::read(token.expose_secret()) else { return Ok(true) };
+        if claims.iss != self.shared.own.issuer {
+            let known = self.shared.accounts.foreign(&claims.iss, &claims.sub).await?;
+            return Ok(known.is_none_or(|(profile, _)| profile.disabled_at.is_some()));
+        }
+        // As of its beginning: the sign-in may have run out in the meantime, too.
+        let issued_at = claims.iat.and_then(|seconds| Timestamp::from_second(seconds as i64).ok());
+        match self.own_profile(&claims, issued_at.unwrap_or_default()).await {
+            Ok(_) => Ok(false),
+            Err(TokenError::Store(error)) => Err(error),
+            Err(_) => Ok(true),
+        }
     }
 
     /// The configured issuers that were not reached yet.
@@ -185,8 +203,8 @@ impl Tokens {
         self.verify_own(parsed, kind)
     }
 
-    /// Whom the claims of one of our access tokens are about, if it may still sign in.
-    pub(crate) async fn own_profile(&self, claims: &Claims) -> Result<Profile, TokenError> {
+    /// Whom the claims of one of our access tokens are about, if it may still sign in and its sign-in was good at `time`.
+    pub(crate) async fn own_profile(&self, claims: &Claims, time: Timestamp) -> Result<Profile, TokenError> {
         let account = account_of(&claims.sub).ok_or(TokenError::Malformed)?;
         let profile = self.shared.accounts.profile(account).await?.ok_or(TokenError::Revoked)?;
         let issued_at = claims.iat.ok_or(TokenError::Malformed)?;
@@ -196,8 +214,7 @@ impl Tokens {
             return Err(TokenError::Revoked);
         }
         if let Some(sign_in) = &claims.sid {
-            let now = self.shared.clock.now();
-            self.shared.own.store.sign_in(sign_in, now).await?.ok_or(TokenError::Revoked)?;
+            self.shared.own.store.sign_in(sign_in, time).await?.ok_or(TokenError::Revoked)?;
         }
         Ok(profile)
     }

@@ -34,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) heartbeat_interval: Duration,
     pub(crate) body_timeout: Duration,
+    pub(crate) recheck_interval: Duration,
 }
 
 impl App {

@@ -1,5 +1,6 @@
 //! The extractors that turn credentials into a `Principal`. A handler without one of them can't call the core.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
@@ -30,6 +31,38 @@ impl<E: Refusal> FromRequestParts<App> for SignedIn<E> {
         match bearer(&parts.headers)? {
             Some(key) => Ok(Self(principal(app, &key).await?, PhantomData)),
             None => Err(unauthorized("credentials are needed: Authorization: Bearer <token>").into()),
+        }
+    }
+}
+
+/// What a stream's reader may go on reading by. Holds the credential for as long as the stream is open.
+pub(crate) struct Standing {
+    app: App,
+    /// `None` for what nobody revokes: the command line, and no credentials at all.
+    credential: Option<SecretString>,
+}
+
+impl FromRequestParts<App> for Standing {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        // Credentials that can't be read are refused by the extractor of the caller.
+        let credential = bearer(&parts.headers).ok().flatten().filter(|key| !app.admin_token.matches(key));
+        Ok(Self { app: app.clone(), credential })
+    }
+}
+
+impl Standing {
+    /// Returns once the credential is revoked; looks after it every `auth.recheck_interval_ms`.
+    pub(crate) async fn revoked(self) {
+        let Some(credential) = self.credential else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(self.app.recheck_interval).await;
+            match self.app.identity.is_revoked(&credential).await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "an open stream's credentials can't be looked after"),
+            }
         }
     }
 }

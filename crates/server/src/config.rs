@@ -81,6 +81,8 @@ pub struct AuthConfig {
     pub anonymous_origins: Vec<String>,
     /// Issuers whose tokens are taken besides the built-in one's, such as a realm of the company's Keycloak.
     pub issuers: Vec<TrustedIssuer>,
+    /// How often an open stream asks whether its reader's credentials are revoked.
+    pub recheck_interval_ms: u64,
 }
 
 /// An issuer whose tokens are taken.
@@ -224,7 +226,12 @@ impl Default for ServerConfig {
 
 impl Default for AuthConfig {
     fn default() -> Self {
-        Self { anonymous: Anonymous::Loopback, anonymous_origins: Vec::new(), issuers: Vec::new() }
+        Self {
+            anonymous: Anonymous::Loopback,
+            anonymous_origins: Vec::new(),
+            issuers: Vec::new(),
+            recheck_interval_ms: 30_000,
+        }
     }
 }
 

@@ -170,6 +170,7 @@ impl Server {
         let admin_token = AdminToken::new();
         let admin_file =
             AdminFile::write(&config.data_dir, &addresses, &admin_token).map_err(StartError::AdminFile)?;
+        let recheck_interval = Duration::from_millis(config.auth.recheck_interval_ms.max(1));
         let app = App::new(Parts {
             chat: chat.clone(),
             assistants,
@@ -182,6 +183,7 @@ impl Server {
             allowed_hosts: config.server.allowed_hosts,
             heartbeat_interval: Duration::from_millis(config.server.heartbeat_interval_ms.max(1)),
             body_timeout: Duration::from_millis(config.server.body_timeout_ms),
+            recheck_interval,
         });
         let tasks = Tasks::new();
         let cut = CancellationToken::new();

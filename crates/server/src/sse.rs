@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
-use chat::TurnStream;
-use chat::turn::TurnEvent;
+use chat::turn::{Failure, TurnEvent};
+use chat::{ErrorKind, TurnStream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use http_body::Frame;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep};
+
+use crate::auth::Standing;
 
 /// A write takes in more events until it is this long.
 const FULL: usize = 32 << 10;
@@ -23,6 +25,12 @@ const HEARTBEAT: &[u8] = b": ping\n\n";
 pub(crate) trait Encode: Send + Unpin + 'static {
     /// Writes event number `index` as none, one or two frames.
     fn encode(&mut self, index: usize, event: TurnEvent<'_>, out: &mut BytesMut);
+
+    /// Ends the stream with a failure that is its reader's and not the turn's. A dialect that has no form for that, or
+    /// whose readers could take it for the turn's end, says no, and the connection breaks.
+    fn fail(&mut self, _failure: &Failure, _out: &mut BytesMut) -> bool {
+        false
+    }
 
     /// Called after the last event: whether the body is whole. A dialect without a form for errors says no, and the
     /// connection breaks.
@@ -38,10 +46,11 @@ pub(crate) fn data_frame<T: Serialize>(out: &mut BytesMut, data: &T) {
     out.put_slice(b"\n\n");
 }
 
-/// Streams a turn until its last event.
+/// Streams a turn until its last event, or until its reader's credentials are revoked.
 pub(crate) struct TurnBody<E> {
     stream: TurnStream,
     encoder: E,
+    revoked: Pin<Box<dyn Future<Output = ()> + Send>>,
     buffer: BytesMut,
     heartbeat: Option<Heartbeat>,
     ended: bool,
@@ -79,8 +88,9 @@ impl Heartbeat {
 }
 
 impl<E: Encode> TurnBody<E> {
-    pub(crate) fn new(stream: TurnStream, encoder: E) -> Self {
-        Self { stream, encoder, buffer: BytesMut::new(), heartbeat: None, ended: false }
+    pub(crate) fn new(stream: TurnStream, encoder: E, standing: Standing) -> Self {
+        let revoked = Box::pin(standing.revoked());
+        Self { stream, encoder, revoked, buffer: BytesMut::new(), heartbeat: None, ended: false }
     }
 
     /// With a comment line after each `interval` of silence.
@@ -106,6 +116,20 @@ impl<E: Encode> TurnBody<E> {
     }
 }
 
+impl<E: Encode> TurnBody<E> {
+    /// The last that a reader gets who may read no more.
+    fn cut(&mut self) -> Result<Frame<Bytes>, axum::BoxError> {
+        self.ended = true;
+        let message = "the credentials of this stream have been revoked; sign in again";
+        let failure = Failure { kind: ErrorKind::Unauthorized, message: message.to_owned() };
+        if self.encoder.fail(&failure, &mut self.buffer) {
+            Ok(Frame::data(self.buffer.split().freeze()))
+        } else {
+            Err(message.into())
+        }
+    }
+}
+
 impl<E: Encode> http_body::Body for TurnBody<E> {
     type Data = Bytes;
     type Error = axum::BoxError;
@@ -115,6 +139,9 @@ impl<E: Encode> http_body::Body for TurnBody<E> {
         ctx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
         let this = &mut *self;
+        if !this.ended && this.revoked.as_mut().poll(ctx).is_ready() {
+            return Poll::Ready(Some(this.cut()));
+        }
         while !this.ended {
             let (encoder, buffer) = (&mut this.encoder, &mut this.buffer);
             let events = this.stream.poll_events(ctx, |index, event| {

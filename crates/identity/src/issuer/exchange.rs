@@ -120,7 +120,7 @@ fn subject_token<'form>(form: &Form<'form>) -> Result<&'form str, Refusal> {
 }
 
 async fn live_profile(shared: &Shared, claims: &Claims) -> Result<Profile, GrantError> {
-    match shared.tokens.own_profile(claims).await {
+    match shared.tokens.own_profile(claims, shared.clock.now()).await {
         Ok(profile) => Ok(profile),
         Err(TokenError::Store(error)) => Err(error.into()),
         Err(_) => Err(invalid_token().into()),

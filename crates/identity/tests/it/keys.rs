@@ -173,3 +173,17 @@ async fn a_disabled_users_key_is_refused_while_that_lasts() {
     house.identity.directory.delete_user(ada).await.unwrap();
     assert!(house.identity.keys.authenticate(&key.secret).await.is_err());
 }
+
+#[tokio::test]
+async fn a_key_that_ends_by_itself_is_not_revoked() {
+    let house = House::new().await;
+    let end = house.clock.now() + jiff::SignedDuration::from_secs(60);
+    let key = house.identity.keys.create_scoped("ada", "short", Scopes::EVERYDAY, Some(end)).await.unwrap();
+    house.clock.advance(Duration::from_secs(61));
+    assert!(house.identity.authenticate(&key.secret).await.is_err());
+    assert!(!house.identity.is_revoked(&key.secret).await.unwrap());
+
+    house.identity.keys.revoke(&key.id).await.unwrap();
+
+    assert!(house.identity.is_revoked(&key.secret).await.unwrap());
+}

@@ -9,4 +9,5 @@ mod http;
 mod key_sets;
 mod keys;
 mod refusals;
+mod revocation;
 mod tokens;

@@ -18,6 +18,7 @@ mod harness;
 mod models;
 mod ownership;
 mod program;
+mod revocation;
 mod seed;
 mod shutdown;
 mod sign_in;

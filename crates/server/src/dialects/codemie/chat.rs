@@ -20,7 +20,7 @@ use super::framing::Framing;
 use super::schema::JsonAnswer;
 use super::{CodeMieError, failure, tasks, wire};
 use crate::app::App;
-use crate::auth::SignedIn;
+use crate::auth::{SignedIn, Standing};
 use crate::body::{self, Json, PathId, check_text};
 use crate::idempotency::idempotency_key;
 use crate::sse::TurnBody;
@@ -45,12 +45,13 @@ type RawAsk = Json<Map<String, Value>, CodeMieError>;
 pub(super) async fn ask_assistant(
     State(app): State<App>,
     SignedIn(principal, _): SignedIn<CodeMieError>,
+    standing: Standing,
     PathId(id, _): PathId<CodeMieError>,
     headers: HeaderMap,
     body: RawAsk,
 ) -> Result<Response, CodeMieError> {
     let assistant = app.assistants.get(&principal, &id).await.map_err(|error| absent(error, &id))?;
-    ask(&app, &principal, &assistant, &headers, body).await
+    ask(&app, &principal, standing, &assistant, &headers, body).await
 }
 
 /// Asks an assistant by its slug.
@@ -64,13 +65,14 @@ pub(super) async fn ask_assistant(
 pub(super) async fn ask_assistant_by_slug(
     State(app): State<App>,
     SignedIn(principal, _): SignedIn<CodeMieError>,
+    standing: Standing,
     PathId(slug, _): PathId<CodeMieError>,
     headers: HeaderMap,
     body: RawAsk,
 ) -> Result<Response, CodeMieError> {
     let assistant =
         app.assistants.get_by_slug(&principal, &slug).await.map_err(|error| absent(error, &slug))?;
-    ask(&app, &principal, &assistant, &headers, body).await
+    ask(&app, &principal, standing, &assistant, &headers, body).await
 }
 
 pub(super) fn absent(error: chat::Error, id: &str) -> CodeMieError {
@@ -80,6 +82,7 @@ pub(super) fn absent(error: chat::Error, id: &str) -> CodeMieError {
 async fn ask(
     app: &App,
     principal: &Principal,
+    standing: Standing,
     assistant: &Assistant,
     headers: &HeaderMap,
     body: RawAsk,
@@ -108,7 +111,7 @@ async fn ask(
     }
     stream.first_delta(app.chat.settings().head_wait).await?;
     let thought = wire::thought_id(&stream.head().answer_id);
-    let body = TurnBody::new(stream, Objects::new(framing, thought));
+    let body = TurnBody::new(stream, Objects::new(framing, thought), standing);
     let body = match framing {
         Framing::EventStream => body.with_heartbeat(app.heartbeat_interval),
         Framing::Ndjson => body.with_keep_alive(app.heartbeat_interval, b"\n"),

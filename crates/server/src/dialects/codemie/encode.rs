@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::{BufMut, BytesMut};
-use chat::turn::{Outcome, TurnEvent};
+use chat::turn::{Failure, Outcome, TurnEnd, TurnEvent};
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
 
@@ -37,6 +37,26 @@ impl Objects {
             Framing::Ndjson => b"\n",
         });
     }
+
+    fn end(&mut self, failed: Option<&Failure>, out: &mut BytesMut) {
+        if !self.generated.is_empty() {
+            let closing = Thought::own(self.thought_id.as_str(), "", false);
+            self.write(&StreamObject { thought: Some(closing), ..StreamObject::default() }, out);
+        }
+        if let Some(failure) = failed {
+            self.generated.push_str(&failure::sentence(failure));
+        }
+        let last = StreamObject {
+            generated: Some(&self.generated),
+            generated_chunk: Some(""),
+            time_elapsed: Some(self.started.elapsed().as_secs_f64()),
+            last: true,
+            debug: Some(serde_json::Map::new()),
+            execution_error: failed.map(failure::code),
+            ..StreamObject::default()
+        };
+        self.write(&last, out);
+    }
 }
 
 impl Encode for Objects {
@@ -55,29 +75,16 @@ impl Encode for Objects {
                     out,
                 );
             }
-            TurnEvent::Ended(end) => {
-                if !self.generated.is_empty() {
-                    let closing = Thought::own(self.thought_id.as_str(), "", false);
-                    self.write(&StreamObject { thought: Some(closing), ..StreamObject::default() }, out);
-                }
-                let failed = if let Outcome::Failed(failure) = &end.outcome { Some(failure) } else { None };
-                if let Some(failure) = failed {
-                    self.generated.push_str(&failure::sentence(failure));
-                }
-                self.write(
-                    &StreamObject {
-                        generated: Some(&self.generated),
-                        generated_chunk: Some(""),
-                        time_elapsed: Some(self.started.elapsed().as_secs_f64()),
-                        last: true,
-                        debug: Some(serde_json::Map::new()),
-                        execution_error: failed.map(failure::code),
-                        ..StreamObject::default()
-                    },
-                    out,
-                );
+            TurnEvent::Ended(TurnEnd { outcome: Outcome::Failed(failure), .. }) => {
+                self.end(Some(failure), out);
             }
+            TurnEvent::Ended(_) => self.end(None, out),
         }
+    }
+
+    fn fail(&mut self, failure: &Failure, out: &mut BytesMut) -> bool {
+        self.end(Some(failure), out);
+        true
     }
 }
 

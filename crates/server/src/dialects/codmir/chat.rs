@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::encode::{Published, V2};
 use super::{CodmirError, wire};
 use crate::app::App;
-use crate::auth::Caller;
+use crate::auth::{Caller, Standing};
 use crate::body::{Json, check_text};
 use crate::idempotency::idempotency_key;
 use crate::sse::TurnBody;
@@ -36,11 +36,12 @@ const MAX_MODEL_NAME: usize = 256;
 pub(super) async fn answer(
     State(app): State<App>,
     Caller(principal): Caller,
+    standing: Standing,
     headers: HeaderMap,
     body: Json<wire::ChatRequest>,
 ) -> Result<Response, CodmirError> {
     if body.value.stream == Some(true) || wants_stream(&headers) {
-        return start_stream(&app, &principal, &headers, body, "/api/chat").await;
+        return start_stream(&app, &principal, standing, &headers, body, "/api/chat").await;
     }
     let request = translate(body, &headers, "/api/chat", WhenUnread::Cancel)?;
     let reply = app.chat.ask(&principal, request).await?.reply().await;
@@ -56,10 +57,11 @@ pub(super) async fn answer(
 pub(super) async fn stream(
     State(app): State<App>,
     Caller(principal): Caller,
+    standing: Standing,
     headers: HeaderMap,
     body: Json<wire::ChatRequest>,
 ) -> Result<Response, CodmirError> {
-    start_stream(&app, &principal, &headers, body, "/api/chat/stream").await
+    start_stream(&app, &principal, standing, &headers, body, "/api/chat/stream").await
 }
 
 /// The same stream under its other published name.
@@ -71,15 +73,17 @@ pub(super) async fn stream(
 pub(super) async fn reason(
     State(app): State<App>,
     Caller(principal): Caller,
+    standing: Standing,
     headers: HeaderMap,
     body: Json<wire::ChatRequest>,
 ) -> Result<Response, CodmirError> {
-    start_stream(&app, &principal, &headers, body, "/api/chat/reason").await
+    start_stream(&app, &principal, standing, &headers, body, "/api/chat/reason").await
 }
 
 async fn start_stream(
     app: &App,
     principal: &Principal,
+    standing: Standing,
     headers: &HeaderMap,
     body: Json<wire::ChatRequest>,
     route: &'static str,
@@ -89,11 +93,11 @@ async fn start_stream(
     let request = translate(body, headers, route, when_unread)?;
     let stream = app.chat.ask(principal, request).await?;
     if resumable {
-        return Ok(resumable_stream(app, stream, 0));
+        return Ok(resumable_stream(app, stream, 0, standing));
     }
     stream.first_delta(app.chat.settings().head_wait).await?;
     let head = stream.head().clone();
-    let body = TurnBody::new(stream, Published::new(&head.conversation_name));
+    let body = TurnBody::new(stream, Published::new(&head.conversation_name), standing);
     let mut response = body.with_heartbeat(app.heartbeat_interval).into_event_stream();
     name_model(&mut response, &head);
     Ok(response)
@@ -101,9 +105,9 @@ async fn start_stream(
 
 /// The v2 stream for a reader that has seen the frames up to `seen`. It begins at once, since whatever fails later can be
 /// told in it, and a client that knows the turn can come back.
-pub(super) fn resumable_stream(app: &App, stream: TurnStream, seen: u64) -> Response {
+pub(super) fn resumable_stream(app: &App, stream: TurnStream, seen: u64, standing: Standing) -> Response {
     let head = stream.head().clone();
-    let body = TurnBody::new(stream, V2::new(&head.conversation_name, seen));
+    let body = TurnBody::new(stream, V2::new(&head.conversation_name, seen), standing);
     let mut response = body.with_heartbeat(app.heartbeat_interval).into_event_stream();
     name_model(&mut response, &head);
     let headers = response.headers_mut();

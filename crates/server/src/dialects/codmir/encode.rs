@@ -29,14 +29,19 @@ impl Encode for Published {
         match event {
             TurnEvent::Started(_) | TurnEvent::ReasoningDelta(_) => {}
             TurnEvent::TextDelta(content) => data_frame(out, &wire::Delta { content, session_id }),
-            TurnEvent::Ended(end) => {
-                if let Outcome::Failed(failure) = &end.outcome {
-                    let (error, code) = (failure.message.as_str(), code(failure));
-                    data_frame(out, &wire::StreamError { error, code, session_id });
-                }
-                data_frame(out, &wire::Done { done: true, session_id });
+            TurnEvent::Ended(TurnEnd { outcome: Outcome::Failed(failure), .. }) => {
+                self.fail(failure, out);
             }
+            TurnEvent::Ended(_) => data_frame(out, &wire::Done { done: true, session_id }),
         }
+    }
+
+    fn fail(&mut self, failure: &Failure, out: &mut BytesMut) -> bool {
+        let session_id = &*self.session;
+        let (error, code) = (failure.message.as_str(), code(failure));
+        data_frame(out, &wire::StreamError { error, code, session_id });
+        data_frame(out, &wire::Done { done: true, session_id });
+        true
     }
 }
 

@@ -11,7 +11,7 @@ use super::chat::{check_model, name_model};
 use super::encode::PlainText;
 use super::{CodmirError, wire};
 use crate::app::App;
-use crate::auth::Caller;
+use crate::auth::{Caller, Standing};
 use crate::body::{Json, check_text};
 use crate::idempotency::idempotency_key;
 use crate::sse::TurnBody;
@@ -48,6 +48,7 @@ pub(super) async fn answer(
 pub(super) async fn stream(
     State(app): State<App>,
     Caller(principal): Caller,
+    standing: Standing,
     headers: HeaderMap,
     body: Json<wire::SdkRequest>,
 ) -> Result<Response, CodmirError> {
@@ -55,7 +56,8 @@ pub(super) async fn stream(
     let stream = app.chat.ask(&principal, request).await?;
     stream.first_delta(app.chat.settings().head_wait).await?;
     let head = stream.head().clone();
-    let mut response = axum::body::Body::new(TurnBody::new(stream, PlainText::new())).into_response();
+    let mut response =
+        axum::body::Body::new(TurnBody::new(stream, PlainText::new(), standing)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));

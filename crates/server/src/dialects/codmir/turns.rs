@@ -13,7 +13,7 @@ use super::chat::{is_id, resumable_stream};
 use super::encode::{is_interrupted, usage};
 use super::{CodmirError, wire};
 use crate::app::App;
-use crate::auth::Caller;
+use crate::auth::{Caller, Standing};
 use crate::body::{OptionalJson, PathId};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -32,12 +32,13 @@ const LARGEST_PAGE: usize = 200;
 pub(super) async fn resume(
     State(app): State<App>,
     Caller(principal): Caller,
+    standing: Standing,
     PathId(turn, _): PathId,
     headers: HeaderMap,
 ) -> Result<Response, CodmirError> {
     let seen = last_event_id(&headers)?;
     let log = app.chat.resume(&principal, &turn).await?;
-    follow(&app, &log, seen)
+    follow(&app, &log, seen, standing)
 }
 
 /// The active turn of a session from its first frame.
@@ -51,12 +52,13 @@ pub(super) async fn resume(
 pub(super) async fn follow_session(
     State(app): State<App>,
     Caller(principal): Caller,
+    standing: Standing,
     PathId(session, _): PathId,
 ) -> Result<Response, CodmirError> {
     let conversation = app.chat.conversation(&principal, Dialect::Codmir, &session).await?;
     let Some(turn) = conversation.active_turn else { return Ok(StatusCode::NO_CONTENT.into_response()) };
     let log = app.chat.log(&principal, &turn).await?;
-    follow(&app, &log, 0)
+    follow(&app, &log, 0, standing)
 }
 
 /// Stops a turn and answers with what it had written. Accepted before the turn exists: it is then stopped at its start.
@@ -121,7 +123,7 @@ pub(super) async fn history(
     Ok(axum::Json(history_body(page, conversation.active_turn)).into_response())
 }
 
-fn follow(app: &App, log: &Arc<TurnLog>, seen: u64) -> Result<Response, CodmirError> {
+fn follow(app: &App, log: &Arc<TurnLog>, seen: u64, standing: Standing) -> Result<Response, CodmirError> {
     let events = log.events() as u64;
     match log.outcome() {
         // After a crash a reader may know more than was stored; it always gets an end.
@@ -140,7 +142,7 @@ fn follow(app: &App, log: &Arc<TurnLog>, seen: u64) -> Result<Response, CodmirEr
     let ended = log.outcome().is_some();
     let last = if ended { events.saturating_sub(1) } else { events };
     let position = usize::try_from(seen.min(last)).unwrap_or(usize::MAX);
-    Ok(resumable_stream(app, log.read_from(position), seen))
+    Ok(resumable_stream(app, log.read_from(position), seen, standing))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<u64, CodmirError> {

@@ -3,13 +3,16 @@
 use identity::store::{
     NewSignIn, NewSigningKey, ServiceClient, StoredClient, StoredSignIn, StoredSigningKey,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::accounts;
 use crate::sqlite::rows::{account_id, time};
+
+/// How long a sign-in is remembered beyond its end: longer than a stream that began in it stays open.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 pub(super) async fn add_client(db: &mut SqliteConnection, client: &StoredClient) -> sqlx::Result<bool> {
     let is_there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM clients WHERE id = ?)")
@@ -117,7 +120,7 @@ pub(super) async fn delete_client(db: &mut SqliteConnection, id: &str, now: Time
 
 pub(super) async fn add_sign_in(db: &mut SqliteConnection, sign_in: &NewSignIn) -> sqlx::Result<()> {
     sqlx::query("DELETE FROM sign_ins WHERE expires_at <= ?")
-        .bind(sign_in.now.as_millisecond())
+        .bind((sign_in.now - KEPT_FOR).as_millisecond())
         .execute(&mut *db)
         .await?;
     sqlx::query("INSERT INTO sign_ins (id, account, client, expires_at) VALUES (?, ?, ?, ?)")
