@@ -64,7 +64,7 @@ impl From<SignInError> for Error {
             }
             SignInError::Key(_) | SignInError::Token(_) => ErrorKind::Unauthorized,
         };
-        Self::new(kind, error.to_string())
+        Self::new(kind, error.to_string()).because(error)
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use chat::{Error, ErrorKind, Principal};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use identity::Identity;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -141,6 +141,15 @@ impl AdminToken {
     fn matches(&self, presented: &SecretString) -> bool {
         <[u8; 32]>::from(Sha256::digest(presented.expose_secret().as_bytes())) == self.hash
     }
+}
+
+/// What `WWW-Authenticate` says beside a 401; with the reason if there were credentials (RFC 6750 section 3).
+pub(crate) fn challenge(reason: Option<&str>) -> HeaderValue {
+    let refused = reason.map(|reason| {
+        let reason = reason.replace(['"', '\\'], "'");
+        HeaderValue::try_from(format!("Bearer error=\"invalid_token\", error_description=\"{reason}\""))
+    });
+    refused.and_then(Result::ok).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
 fn unauthorized(message: &str) -> Error {

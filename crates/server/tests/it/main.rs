@@ -23,3 +23,4 @@ mod seed;
 mod shutdown;
 mod sign_in;
 mod streams;
+mod token_attacks;

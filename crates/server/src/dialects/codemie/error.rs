@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::wire;
+use crate::auth::challenge;
 use crate::body::{BodyError, Refusal};
 use crate::request_id;
 
@@ -178,7 +179,7 @@ impl IntoResponse for CodeMieError {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge(self.source.as_deref()));
         }
         response
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use chat::turn::Failure;
 use chat::{Error, ErrorKind};
-use http::header::RETRY_AFTER;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use super::wire;
+use crate::auth::challenge;
 use crate::body::{BodyError, Refusal};
 use crate::request_id;
 
@@ -89,7 +90,8 @@ impl IntoResponse for CodmirError {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let reason = std::error::Error::source(&self.cause).map(ToString::to_string);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge(reason.as_deref()));
         }
         response
     }
