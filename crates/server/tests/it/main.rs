@@ -19,6 +19,7 @@ mod models;
 mod ownership;
 mod program;
 mod revocation;
+mod rights;
 mod seed;
 mod shutdown;
 mod sign_in;

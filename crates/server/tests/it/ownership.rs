@@ -110,6 +110,11 @@ const CHAT: &[(&str, Named)] = &[
     ("messages[].id", Message),
 ];
 
+/// Every route, such as `GET /healthz`.
+pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
+    CASES.iter().map(|(route, _)| *route)
+}
+
 /// Parameters of queries that name nothing.
 const NO_IDS: &[&str] =
     &["limit", "scope", "minimal_response", "page", "per_page", "sort_by", "sort_order", "include_all"];
