@@ -52,6 +52,7 @@ pub(crate) struct TurnBody<E> {
     encoder: E,
     revoked: Pin<Box<dyn Future<Output = ()> + Send>>,
     buffer: BytesMut,
+    by_line: bool,
     heartbeat: Option<Heartbeat>,
     ended: bool,
 }
@@ -90,7 +91,15 @@ impl Heartbeat {
 impl<E: Encode> TurnBody<E> {
     pub(crate) fn new(stream: TurnStream, encoder: E, standing: Standing) -> Self {
         let revoked = Box::pin(standing.revoked());
-        Self { stream, encoder, revoked, buffer: BytesMut::new(), heartbeat: None, ended: false }
+        Self {
+            stream,
+            encoder,
+            revoked,
+            buffer: BytesMut::new(),
+            by_line: false,
+            heartbeat: None,
+            ended: false,
+        }
     }
 
     /// With a comment line after each `interval` of silence.
@@ -101,6 +110,12 @@ impl<E: Encode> TurnBody<E> {
     /// With these bytes after each `interval` of silence.
     pub(crate) fn with_keep_alive(mut self, interval: Duration, bytes: &'static [u8]) -> Self {
         self.heartbeat = Some(Heartbeat::new(interval, bytes));
+        self
+    }
+
+    /// Each line is written as an HTTP chunk of its own, for clients that take a chunk for an object.
+    pub(crate) fn by_line(mut self) -> Self {
+        self.by_line = true;
         self
     }
 
@@ -117,16 +132,19 @@ impl<E: Encode> TurnBody<E> {
 }
 
 impl<E: Encode> TurnBody<E> {
+    /// What goes out next of the bytes that are ready.
+    fn written(&mut self) -> Frame<Bytes> {
+        let line = if self.by_line { self.buffer.iter().position(|byte| *byte == b'\n') } else { None };
+        let end = line.map_or(self.buffer.len(), |at| at + 1);
+        Frame::data(self.buffer.split_to(end).freeze())
+    }
+
     /// The last that a reader gets who may read no more.
     fn cut(&mut self) -> Result<Frame<Bytes>, axum::BoxError> {
         self.ended = true;
         let message = "the credentials of this stream have been revoked; sign in again";
         let failure = Failure { kind: ErrorKind::Unauthorized, message: message.to_owned() };
-        if self.encoder.fail(&failure, &mut self.buffer) {
-            Ok(Frame::data(self.buffer.split().freeze()))
-        } else {
-            Err(message.into())
-        }
+        if self.encoder.fail(&failure, &mut self.buffer) { Ok(self.written()) } else { Err(message.into()) }
     }
 }
 
@@ -139,6 +157,9 @@ impl<E: Encode> http_body::Body for TurnBody<E> {
         ctx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
         let this = &mut *self;
+        if !this.buffer.is_empty() {
+            return Poll::Ready(Some(Ok(this.written())));
+        }
         if !this.ended && this.revoked.as_mut().poll(ctx).is_ready() {
             return Poll::Ready(Some(this.cut()));
         }
@@ -153,7 +174,7 @@ impl<E: Encode> http_body::Body for TurnBody<E> {
                 Poll::Ready(true) if buffer.is_empty() => {}
                 Poll::Ready(true) => {
                     this.heartbeat.as_mut().map(Heartbeat::wrote);
-                    return Poll::Ready(Some(Ok(Frame::data(buffer.split().freeze()))));
+                    return Poll::Ready(Some(Ok(this.written())));
                 }
                 Poll::Ready(false) => this.ended = true,
                 Poll::Pending => {

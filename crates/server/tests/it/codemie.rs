@@ -107,6 +107,74 @@ async fn the_sdk_reads_one_whole_object_a_line() {
 }
 
 #[tokio::test]
+async fn a_strict_reader_gets_one_whole_object_an_http_chunk() {
+    let server = TestServer::start().await;
+    let key = server.key("alice").await;
+    server.upstream.enqueue(openai_stream(&PIECES));
+    let body = json!({ "text": "hi", "stream": true, "conversationId": "c-1" }).to_string();
+    let request = format!(
+        "POST {ASSISTANT} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        server.address(),
+        key.expose_secret(),
+        body.len(),
+    );
+
+    let mut connection = server.connect().await;
+    connection.send(request.as_bytes()).await;
+    let (head, chunks) = connection.chunked().await;
+
+    assert!(head.contains("\r\ncontent-type: application/x-ndjson\r\n"), "{head}");
+    let object = |chunk: &Vec<u8>| {
+        let text = std::str::from_utf8(chunk).expect("each chunk decodes on its own");
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("no object: {error}: {text}"))
+    };
+    let objects: Vec<Value> = chunks.iter().map(object).collect();
+    check_objects(&objects);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_tool_errors_is_told_that_there_are_none() {
+    let server = TestServer::start().await;
+    let key = server.key("alice").await;
+    server.upstream.enqueue(openai_stream(&PIECES));
+    server.upstream.enqueue(openai_stream(&PIECES));
+    let half = openai_stream(&PIECES).length() / 2;
+    server.upstream.enqueue(openai_stream(&PIECES).cut_after(half));
+    let ask = async |query: &str, stream: bool| {
+        let body = json!({ "text": "hi", "stream": stream, "conversationId": "c-1" });
+        let request = server.post(&format!("{ASSISTANT}?{query}"), &body).bearer_auth(key.expose_secret());
+        request.send().await.expect("an answer").text().await.expect("a whole answer")
+    };
+    let objects = |text: &str| -> Vec<Value> {
+        text.lines().map(|line| serde_json::from_str(line).expect("one object")).collect()
+    };
+
+    let whole: Value = serde_json::from_str(&ask("include_tool_errors=True", false).await).expect("JSON");
+    let mut streamed = objects(&ask("include_tool_errors=1&error_detail_level=full", true).await);
+    let failed = objects(&ask("include_tool_errors=true", true).await);
+
+    assert_eq!((&whole["generated"], &whole["toolErrors"]), (&json!(text()), &json!([])));
+    let tools = streamed.pop().expect("an object");
+    check_objects(&streamed);
+    assert_eq!(
+        (&tools["last"], &tools["generated"], &tools["success"]),
+        (&json!(true), &Value::Null, &json!(true))
+    );
+    assert_eq!((&tools["agent_error"], &tools["tool_errors"]), (&Value::Null, &json!([])));
+    let tools = failed.last().expect("an object");
+    assert_eq!(
+        (&tools["success"], &tools["agent_error"]["error_code"]),
+        (&json!(false), &json!("agent_network_error"))
+    );
+    let refused: Value =
+        serde_json::from_str(&ask("error_detail_level=everything", true).await).expect("JSON");
+    assert_eq!(refused["error"]["message"], "error_detail_level: must be minimal, standard or full");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_conversation_remembers_and_its_stored_history_counts() {
     let server = TestServer::start().await;
     let key = server.key("alice").await;

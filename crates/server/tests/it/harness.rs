@@ -237,17 +237,38 @@ impl RawConnection {
 
     /// Reads one answer whose length is announced.
     pub(crate) async fn answer(&mut self) -> RawAnswer {
-        let mut bytes = Vec::new();
-        while !bytes.ends_with(b"\r\n\r\n") {
-            bytes.push(self.0.read_u8().await.expect("the head goes on"));
-        }
-        let head = String::from_utf8(bytes).expect("a head is text").to_ascii_lowercase();
+        let head = self.until(b"\r\n\r\n").await.to_ascii_lowercase();
         let mut answer = RawAnswer { head, body: String::new() };
         let length = answer.header("content-length").map_or(0, |length| length.parse().expect("a length"));
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).await.expect("the body is as long as announced");
         answer.body = String::from_utf8(body).expect("JSON is text");
         answer
+    }
+
+    /// Reads one chunked answer: its head and its HTTP chunks as they were sent.
+    pub(crate) async fn chunked(&mut self) -> (String, Vec<Vec<u8>>) {
+        let head = self.until(b"\r\n\r\n").await.to_ascii_lowercase();
+        let mut chunks = Vec::new();
+        loop {
+            let size = self.until(b"\r\n").await;
+            let size = usize::from_str_radix(size.trim_end(), 16).expect("a chunk's size");
+            let mut chunk = vec![0; size + 2];
+            self.0.read_exact(&mut chunk).await.expect("the chunk is as long as announced");
+            assert_eq!(chunk.split_off(size), b"\r\n");
+            if size == 0 {
+                return (head, chunks);
+            }
+            chunks.push(chunk);
+        }
+    }
+
+    async fn until(&mut self, end: &[u8]) -> String {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(end) {
+            bytes.push(self.0.read_u8().await.expect("there is more to come"));
+        }
+        String::from_utf8(bytes).expect("a head is text")
     }
 
     /// Waits until the server closes, and gives what it still sent.

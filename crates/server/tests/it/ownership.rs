@@ -116,8 +116,18 @@ pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
 }
 
 /// Parameters of queries that name nothing.
-const NO_IDS: &[&str] =
-    &["limit", "scope", "minimal_response", "page", "per_page", "sort_by", "sort_order", "include_all"];
+const NO_IDS: &[&str] = &[
+    "limit",
+    "scope",
+    "minimal_response",
+    "page",
+    "per_page",
+    "sort_by",
+    "sort_order",
+    "include_all",
+    "include_tool_errors",
+    "error_detail_level",
+];
 
 const WORDS: [&str; 3] = ["It", " is", " mine."];
 const OWN_TURN: &str = "turn-of-the-asker";

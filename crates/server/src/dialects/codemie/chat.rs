@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use chat::assistants::Assistant;
 use chat::ids::random_uuid;
@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::encode::Objects;
 use super::framing::Framing;
+use super::query::Query;
 use super::schema::JsonAnswer;
 use super::{CodeMieError, failure, tasks, wire};
 use crate::app::App;
@@ -31,12 +32,34 @@ const RESERVED: [&str; 3] = ["search", "folder", "folders"];
 const ROUTE: &str = "/code-assistant-api/v1/assistants/model";
 const MAX_CONVERSATION_ID: usize = 128;
 
+/// What the query says about the answer.
+#[derive(Debug, Clone, Copy)]
+struct Options {
+    /// Whether the answer lists the tools that failed; a stream then has one more object.
+    tool_errors: bool,
+}
+
+impl Options {
+    fn parse(query: Option<&str>) -> Result<Self, CodeMieError> {
+        let query = Query::parse(query);
+        let level = query.text("error_detail_level");
+        // Errors here have one sentence, whatever the level.
+        if level.is_some_and(|level| !["minimal", "standard", "full"].contains(&level)) {
+            return Err(CodeMieError::parameter("error_detail_level", "must be minimal, standard or full"));
+        }
+        Ok(Self { tool_errors: query.flag("include_tool_errors")?.unwrap_or(false) })
+    }
+}
+
 /// A body as it came, its fields not yet looked at: their spelling and presence matter.
 type RawAsk = Json<Map<String, Value>, CodeMieError>;
 
 /// Asks an assistant by its id.
 #[utoipa::path(post, path = "/code-assistant-api/v1/assistants/{assistantId}/model", tag = "codemie",
-    params(("assistantId" = String, Path, description = "The assistant")), request_body = wire::Ask,
+    params(
+        ("assistantId" = String, Path, description = "The assistant"),
+        ("include_tool_errors" = Option<bool>, Query), ("error_detail_level" = Option<String>, Query),
+    ), request_body = wire::Ask,
     responses(
         (status = 200, description = "The answer, or a stream of objects", body = wire::Answer<'_>),
         (status = "4XX", description = "Refused", body = wire::ErrorBody<'_>),
@@ -47,16 +70,21 @@ pub(super) async fn ask_assistant(
     SignedIn(principal, _): SignedIn<CodeMieError>,
     standing: Standing,
     PathId(id, _): PathId<CodeMieError>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: RawAsk,
 ) -> Result<Response, CodeMieError> {
+    let options = Options::parse(query.as_deref())?;
     let assistant = app.assistants.get(&principal, &id).await.map_err(|error| absent(error, &id))?;
-    ask(&app, &principal, standing, &assistant, &headers, body).await
+    ask(&app, &principal, standing, &assistant, options, &headers, body).await
 }
 
 /// Asks an assistant by its slug.
 #[utoipa::path(post, path = "/code-assistant-api/v1/assistants/slug/{slug}/model", tag = "codemie",
-    params(("slug" = String, Path, description = "The assistant's slug")), request_body = wire::Ask,
+    params(
+        ("slug" = String, Path, description = "The assistant's slug"),
+        ("include_tool_errors" = Option<bool>, Query), ("error_detail_level" = Option<String>, Query),
+    ), request_body = wire::Ask,
     responses(
         (status = 200, description = "The answer, or a stream of objects", body = wire::Answer<'_>),
         (status = "4XX", description = "Refused", body = wire::ErrorBody<'_>),
@@ -67,12 +95,14 @@ pub(super) async fn ask_assistant_by_slug(
     SignedIn(principal, _): SignedIn<CodeMieError>,
     standing: Standing,
     PathId(slug, _): PathId<CodeMieError>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: RawAsk,
 ) -> Result<Response, CodeMieError> {
+    let options = Options::parse(query.as_deref())?;
     let assistant =
         app.assistants.get_by_slug(&principal, &slug).await.map_err(|error| absent(error, &slug))?;
-    ask(&app, &principal, standing, &assistant, &headers, body).await
+    ask(&app, &principal, standing, &assistant, options, &headers, body).await
 }
 
 pub(super) fn absent(error: chat::Error, id: &str) -> CodeMieError {
@@ -84,6 +114,7 @@ async fn ask(
     principal: &Principal,
     standing: Standing,
     assistant: &Assistant,
+    options: Options,
     headers: &HeaderMap,
     body: RawAsk,
 ) -> Result<Response, CodeMieError> {
@@ -107,14 +138,14 @@ async fn ask(
     let structured = request.form.is_some();
     let stream = app.chat.ask(principal, request).await?;
     if !streams {
-        return Ok(whole(&stream.reply().await, started, structured));
+        return Ok(whole(&stream.reply().await, started, structured, options));
     }
     stream.first_delta(app.chat.settings().head_wait).await?;
     let thought = wire::thought_id(&stream.head().answer_id);
-    let body = TurnBody::new(stream, Objects::new(framing, thought), standing);
+    let body = TurnBody::new(stream, Objects::new(framing, thought, options.tool_errors), standing);
     let body = match framing {
         Framing::EventStream => body.with_heartbeat(app.heartbeat_interval),
-        Framing::Ndjson => body.with_keep_alive(app.heartbeat_interval, b"\n"),
+        Framing::Ndjson => body.by_line().with_keep_alive(app.heartbeat_interval, b"\n"),
     };
     let mut response = axum::body::Body::new(body).into_response();
     let headers = response.headers_mut();
@@ -291,19 +322,13 @@ async fn is_stored(app: &App, principal: &Principal, id: &str) -> Result<bool, C
 }
 
 /// A model's failure is a 200 that says so: clients of this API read it there.
-fn whole(reply: &Reply, started: Instant, structured: bool) -> Response {
+fn whole(reply: &Reply, started: Instant, structured: bool, options: Options) -> Response {
     let failed = if let Outcome::Failed(failure) = &reply.end.outcome { Some(failure) } else { None };
     let text = match failed {
         Some(failure) => format!("{}{}", reply.text, failure::sentence(failure)),
         None => reply.text.clone(),
     };
     let thought = wire::thought_id(&reply.head.answer_id);
-    let agent_error = failed.map(|failure| wire::AgentError {
-        error_code: failure::code(failure),
-        message: &failure.message,
-        details: None,
-        stacktrace: None,
-    });
     let json = if structured && failed.is_none() { serde_json::from_str(&text).ok() } else { None };
     let answer = wire::Answer {
         generated: json.map_or(wire::Generated::Text(&text), wire::Generated::Json),
@@ -312,8 +337,9 @@ fn whole(reply: &Reply, started: Instant, structured: bool) -> Response {
         thoughts: vec![wire::Thought::own(thought, text.as_str(), false)],
         task_id: None,
         success: failed.is_none(),
-        agent_error,
-        tool_errors: None,
+        agent_error: failed.map(failure::agent_error),
+        // There are no tools that could fail.
+        tool_errors: options.tool_errors.then(Vec::new),
         conversation_id: &reply.head.conversation_name,
     };
     axum::Json(answer).into_response()

@@ -15,6 +15,8 @@ use crate::sse::Encode;
 /// Objects with the next piece of text; at last one with the whole.
 pub(super) struct Objects {
     framing: Framing,
+    /// Whether one more object tells which tools have failed.
+    tool_errors: bool,
     thought_id: String,
     /// The whole answer so far: the last object repeats it.
     generated: String,
@@ -22,8 +24,8 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    pub(super) fn new(framing: Framing, thought_id: String) -> Self {
-        Self { framing, thought_id, generated: String::new(), started: Instant::now() }
+    pub(super) fn new(framing: Framing, thought_id: String, tool_errors: bool) -> Self {
+        Self { framing, tool_errors, thought_id, generated: String::new(), started: Instant::now() }
     }
 
     fn write(&self, object: &StreamObject<'_>, out: &mut BytesMut) {
@@ -56,6 +58,16 @@ impl Objects {
             ..StreamObject::default()
         };
         self.write(&last, out);
+        if self.tool_errors {
+            let tools = StreamObject {
+                last: true,
+                success: Some(failed.is_none()),
+                agent_error: failed.map(failure::agent_error),
+                tool_errors: Some([]),
+                ..StreamObject::default()
+            };
+            self.write(&tools, out);
+        }
     }
 }
 

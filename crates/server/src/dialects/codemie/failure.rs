@@ -3,9 +3,16 @@
 use chat::ErrorKind;
 use chat::turn::Failure;
 
+use super::wire::AgentError;
+
 /// What stands after the text that had come.
 pub(super) fn sentence(failure: &Failure) -> String {
     format!("AI Agent run failed with error: {}", failure.message)
+}
+
+/// The failure as an object.
+pub(super) fn agent_error(failure: &Failure) -> AgentError<'_> {
+    AgentError { error_code: code(failure), message: &failure.message, details: None, stacktrace: None }
 }
 
 /// The vendor's SDK raises at any code that is not in its list.

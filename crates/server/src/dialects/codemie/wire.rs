@@ -169,8 +169,9 @@ pub(super) struct StreamObject<'a> {
     pub(super) workflow_state: Option<Value>,
     pub(super) execution_error: Option<&'a str>,
     pub(super) success: Option<bool>,
-    pub(super) agent_error: Option<Value>,
-    pub(super) tool_errors: Option<Value>,
+    pub(super) agent_error: Option<AgentError<'a>>,
+    /// There are no tools that could fail.
+    pub(super) tool_errors: Option<[Value; 0]>,
     pub(super) error_details: Option<Value>,
     pub(super) interactive_request: Option<Value>,
 }
