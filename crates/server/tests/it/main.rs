@@ -9,6 +9,7 @@ mod cli_administration;
 mod codemie;
 mod codemie_assistants;
 mod codemie_conversations;
+mod codemie_page;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
