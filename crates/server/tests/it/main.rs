@@ -21,6 +21,7 @@ mod ownership;
 mod program;
 mod revocation;
 mod rights;
+mod secrets;
 mod seed;
 mod shutdown;
 mod sign_in;
