@@ -6,6 +6,7 @@ mod cargo;
 mod ci;
 mod keycloak;
 mod models;
+mod openid;
 mod run;
 mod steps;
 mod test;

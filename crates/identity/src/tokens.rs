@@ -264,7 +264,8 @@ impl Tokens {
             NoKey::Unknown => TokenError::UnknownKey,
             NoKey::Unavailable => TokenError::Unavailable,
         })?;
-        let claims = parsed.verify(&key)?;
+        let (header_type, claims) = (parsed.header_type.clone(), parsed.verify(&key)?);
+        claims::check_kind(header_type.as_deref(), &claims)?;
         let now = self.shared.clock.now();
         claims::check(&claims, &Expected::of(settings), now)?;
         let id = AccountId::new(self.shared.clock.as_ref());
@@ -296,6 +297,7 @@ impl Tokens {
 struct Parsed<'token> {
     algorithm: TokenAlgorithm,
     key_id: Option<String>,
+    header_type: Option<String>,
     message: &'token str,
     signature: &'token str,
     claims: Claims,
@@ -310,7 +312,8 @@ impl<'token> Parsed<'token> {
             return Err(TokenError::Malformed);
         }
         let algorithm = TokenAlgorithm::from_name(&header.alg).ok_or(TokenError::Algorithm)?;
-        Ok(Self { algorithm, key_id: header.kid, message, signature, claims: part(payload)? })
+        let claims = part(payload)?;
+        Ok(Self { algorithm, key_id: header.kid, header_type: header.typ, message, signature, claims })
     }
 
     /// The claims, once the signature is proved.

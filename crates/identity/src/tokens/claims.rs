@@ -49,11 +49,22 @@ impl<'settings> Expected<'settings> {
     }
 }
 
+/// Whether this is an access token, by the `typ` of its header (RFC 9068) and its claim `typ` (Keycloak). Many issuers
+/// have neither; their ID tokens are known by what stands in them.
+pub(super) fn check_kind(header: Option<&str>, claims: &Claims) -> Result<(), TokenError> {
+    let header = header.map(str::to_ascii_lowercase);
+    let header = header.as_deref().map(|typ| typ.strip_prefix("application/").unwrap_or(typ));
+    let is_access = match (header, claims.typ.as_deref()) {
+        (None | Some("jwt" | "at+jwt"), Some(typ)) => typ == Kind::Bearer.name(),
+        (Some("at+jwt"), None) => true,
+        (None | Some("jwt"), None) => !claims.look_like_an_id_token(),
+        (Some(_), _) => false,
+    };
+    if is_access { Ok(()) } else { Err(TokenError::NotAccess) }
+}
+
 /// The claims of an access token, after its signature is proved.
 pub(super) fn check(claims: &Claims, expected: &Expected<'_>, now: Timestamp) -> Result<(), TokenError> {
-    if claims.typ.as_deref().is_some_and(|typ| typ != Kind::Bearer.name()) {
-        return Err(TokenError::NotAccess);
-    }
     if claims.sub.is_empty() || claims.sub.len() > MAX_SUBJECT {
         return Err(TokenError::Malformed);
     }

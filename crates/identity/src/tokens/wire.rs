@@ -1,6 +1,7 @@
 //! The JSON of others that tokens are verified by: headers, claims, discovery documents and key sets.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// What is used of a token's header. What could name a key of the sender's own (`jku`, `jwk`, `x5u`, …) is not even read.
@@ -8,6 +9,7 @@ use serde_json::Value;
 pub(crate) struct Header {
     pub(crate) alg: String,
     pub(crate) kid: Option<String>,
+    pub(crate) typ: Option<String>,
     /// Names extensions that must be understood; none are.
     pub(crate) crit: Option<Value>,
 }
@@ -35,6 +37,11 @@ pub(crate) struct Claims {
     pub(crate) applications: Option<Names>,
     pub(crate) applications_admin: Option<Names>,
     pub(crate) knowledge_bases: Option<Names>,
+    /// Of ID tokens, as are the three hashes.
+    nonce: Option<IgnoredAny>,
+    at_hash: Option<IgnoredAny>,
+    c_hash: Option<IgnoredAny>,
+    s_hash: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -68,6 +75,14 @@ pub(crate) struct Discovery {
 pub(crate) struct KeySet {
     /// Read one by one, since one that we don't understand must not hide the others.
     pub(crate) keys: Vec<Value>,
+}
+
+impl Claims {
+    /// Whether something stands in them that is there for the reader of an ID token.
+    pub(crate) fn look_like_an_id_token(&self) -> bool {
+        let marks = [&self.nonce, &self.at_hash, &self.c_hash, &self.s_hash];
+        marks.into_iter().any(Option::is_some)
+    }
 }
 
 impl Audience {

@@ -8,7 +8,7 @@ use identity::store::UserChange;
 use identity::tokens::{KeysAt, TokenAlgorithm};
 use identity::{SignInError, TokenError};
 use secrecy::ExposeSecret as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::issuer::{FakeIssuer, Mood};
 
 use crate::elsewhere::{ELSEWHERE, Elsewhere};
@@ -145,6 +145,43 @@ async fn claims_that_are_wrong_are_refused() {
     ] {
         let taken = place.take(&place.token(claims.clone())).await;
         assert!(taken.is_ok(), "{claims}: {taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_is_known_by_its_header_or_its_claims() {
+    let place = Elsewhere::new().await;
+    let take = async |header: &Value, claims: Value| {
+        let token = place.issuer.sign_with(header, &place.claims(&claims));
+        place.take(&token).await.map(|_| ()).map_err(|error| error.to_string())
+    };
+    let header = |typ: Value| json!({"alg": "RS256", "kid": "key-1", "typ": typ});
+    let silent = json!({"typ": null});
+    let with_nonce = json!({"typ": null, "nonce": "n"});
+    for (typ, claims) in [
+        (json!("at+jwt"), &silent),
+        (json!("application/AT+JWT"), &silent),
+        (json!("at+jwt"), &with_nonce),
+        (json!("at+jwt"), &json!({})),
+        (json!("jwt"), &silent),
+        (json!(null), &silent),
+        // Keycloak's had one for long.
+        (json!("JWT"), &json!({"nonce": "n"})),
+    ] {
+        assert_eq!(take(&header(typ.clone()), claims.clone()).await, Ok(()), "{typ} {claims}");
+    }
+    for (typ, claims) in [
+        (json!("at+jwt"), &json!({"typ": "ID"})),
+        (json!("JWT"), &with_nonce),
+        (json!(null), &json!({"typ": null, "at_hash": "h"})),
+        (json!("JWT"), &json!({"typ": null, "c_hash": "h"})),
+        (json!("JWT"), &json!({"typ": null, "s_hash": "h"})),
+        (json!("logout+jwt"), &silent),
+        (json!("dpop+jwt"), &json!({})),
+        (json!(""), &silent),
+    ] {
+        let refused = Err("the token is not an access token".to_owned());
+        assert_eq!(take(&header(typ.clone()), claims.clone()).await, refused, "{typ} {claims}");
     }
 }
 
