@@ -18,13 +18,19 @@ enum Bench {
         #[arg(long)]
         smoke: bool,
     },
+    /// What good users notice of bad tokens.
+    Tokens,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let Bench::Stream { smoke } = args.bench;
-    if smoke {
-        return stream_smoke(Cargo::default());
+    match args.bench {
+        Bench::Stream { smoke: true } => smoke(Cargo::default()),
+        Bench::Stream { smoke: false } => stream(),
+        Bench::Tokens => Cargo::default().run("bench --package server --no-default-features --bench tokens"),
     }
+}
+
+fn stream() -> anyhow::Result<()> {
     install_nginx();
     // A stream is two descriptors to the load and two to the server.
     let mut bench = Command::new("sh");
@@ -36,13 +42,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     succeed(&mut bench)
 }
 
-/// Runs everything once, in the profile and with the features that the tests were built with.
-pub(crate) fn stream_smoke(cargo: Cargo) -> anyhow::Result<()> {
+/// Runs each bench once, in the profile and with the features that the tests were built with.
+pub(crate) fn smoke(cargo: Cargo) -> anyhow::Result<()> {
     if !cfg!(target_os = "linux") {
         println!("left out: the bench needs Linux");
         return Ok(());
     }
-    cargo.run("bench --profile dev --workspace --bench stream --locked -- --smoke")
+    cargo.run("bench --profile dev --workspace --bench stream --bench tokens --locked -- --smoke")
 }
 
 /// Without nginx the bench leaves its column out, and says so.

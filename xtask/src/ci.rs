@@ -26,6 +26,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         test::suite(steps, cargo, &args.model_dir)?;
         steps.step("keycloak", || keycloak::test(cargo))?;
         steps.step("openid", || openid::test(cargo))?;
-        steps.step("bench smoke", || bench::stream_smoke(cargo))
+        steps.step("bench smoke", || bench::smoke(cargo))
     })
 }
