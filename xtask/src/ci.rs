@@ -5,7 +5,7 @@ use clap::builder::FalseyValueParser;
 use crate::cargo::Cargo;
 use crate::models::ModelDir;
 use crate::steps::Steps;
-use crate::{bench, keycloak, test, tidy};
+use crate::{bench, keycloak, python_sdk, test, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         steps.step("clippy", || cargo.run("clippy --workspace --all-targets --locked -- -D warnings"))?;
         test::suite(steps, cargo, &args.model_dir)?;
         steps.step("keycloak", || keycloak::test(cargo))?;
+        steps.step("python sdk", || python_sdk::test(cargo, &args.model_dir))?;
         steps.step("bench smoke", || bench::stream_smoke(cargo))
     })
 }

@@ -2,10 +2,12 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its terminal")]
 
 mod bench;
+mod beside;
 mod cargo;
 mod ci;
 mod keycloak;
 mod models;
+mod python_sdk;
 mod run;
 mod steps;
 mod test;

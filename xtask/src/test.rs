@@ -3,9 +3,9 @@
 use anyhow::Context;
 
 use crate::cargo::{Cargo, succeed};
-use crate::keycloak;
 use crate::models::{self, ModelDir};
 use crate::steps::Steps;
+use crate::{keycloak, python_sdk};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -21,12 +21,15 @@ pub(crate) struct Args {
 enum Beside {
     /// Sign in at a real Keycloak; needs Java and Maven.
     Keycloak,
+    /// Call the server by the vendor's Python SDK; needs Python 3 with venv and pip.
+    PythonSdk,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match args.beside {
         None => Steps::table(|steps| suite(steps, Cargo::default(), &args.model_dir)),
         Some(Beside::Keycloak) => keycloak::test(Cargo::default()),
+        Some(Beside::PythonSdk) => python_sdk::test(Cargo::default(), &args.model_dir),
     }
 }
 
