@@ -25,21 +25,33 @@ async fn a_question_is_answered() {
 }
 
 #[tokio::test]
-async fn a_streamed_answer_is_one_whole_object_a_line() {
+async fn a_streamed_answer_is_read_while_it_is_written() {
     let desk = Desk::open().await;
     let mut client = desk.ada().await;
-    desk.server.upstream.enqueue(openai_stream(&PIECES));
+    let (reply, gate) = openai_stream(&PIECES).paced();
+    // The role, and the first piece.
+    gate.release(2);
+    desk.server.upstream.enqueue(reply);
 
-    let answer = client.call("chat_streamed", json!({ "assistant": ASSISTANT, "text": "hi" })).await;
+    let content_type = client.call("begin_stream", json!({ "assistant": ASSISTANT, "text": "hi" })).await;
+    let mut objects = vec![client.call("next_object", json!({})).await];
+    assert_eq!(chunks(&objects), PIECES[0], "the model has written no more");
+    gate.open();
+    while !objects.last().expect("there are objects").is_null() {
+        objects.push(client.call("next_object", json!({})).await);
+    }
+    objects.pop();
 
-    assert_eq!(answer["content_type"], "application/x-ndjson");
-    let objects = answer["objects"].as_array().expect("a list");
+    assert_eq!(content_type, "application/x-ndjson");
+    assert_eq!(chunks(&objects), PIECES.concat());
     let (last, before) = objects.split_last().expect("there are objects");
     assert!(before.iter().all(|object| object["last"] == json!(false)), "one object is the last");
     assert_eq!((&last["last"], &last["generated"]), (&json!(true), &json!(PIECES.concat())));
-    let chunks: String = objects.iter().filter_map(|object| object["generated_chunk"].as_str()).collect();
-    assert_eq!(chunks, PIECES.concat());
     desk.close().await;
+}
+
+fn chunks(objects: &[Value]) -> String {
+    objects.iter().filter_map(|object| object["generated_chunk"].as_str()).collect()
 }
 
 #[tokio::test]
@@ -157,7 +169,7 @@ async fn failures_are_told_in_the_sdks_own_terms() {
         (&failed["success"], &failed["agent_error"]["error_code"]),
         (&json!(false), &json!("agent_network_error"))
     );
-    let raised = client.raised("chat_streamed", question).await;
+    let raised = client.raised("begin_stream", question).await;
     assert_eq!((&raised["raised"], &raised["status"]), (&json!("HTTPError"), &json!(500)));
     desk.close().await;
 }

@@ -50,13 +50,13 @@ async fn an_assistant_is_made_found_asked_changed_and_deleted() {
 
     desk.model_says(&["Arr.", "Aye."]);
     let question = json!({ "assistant": id, "text": "hi" });
-    assert_eq!(client.call("chat", question.clone()).await["generated"], "Arr.");
+    assert_eq!(client.call("chat", question).await["generated"], "Arr.");
     assert_eq!(desk.read(0).0, "You are a pirate.");
     let mut change = pirate();
     change["assistant"] = id.clone();
     change["system_prompt"] = json!("You are a polite pirate.");
     client.call("update_assistant", change).await;
-    client.call("chat", question).await;
+    client.call("chat_by_slug", json!({ "slug": by_id["slug"], "text": "hi" })).await;
     assert_eq!(desk.read(1).0, "You are a polite pirate.");
 
     client.call("delete_assistant", json!({ "assistant": id })).await;

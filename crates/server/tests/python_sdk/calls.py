@@ -25,12 +25,16 @@ def chat(client, assistant, **request):
     return client.assistants.chat(assistant, AssistantChatRequest(**request))
 
 
-def chat_streamed(client, assistant, **request):
+def begin_stream(client, assistant, **request):
     answer = chat(client, assistant, stream=True, **request)
-    return {
-        "content_type": answer.headers["Content-Type"],
-        "objects": [json.loads(line) for line in answer.iter_lines()],
-    }
+    client.stream = answer.iter_lines()
+    return answer.headers["Content-Type"]
+
+
+def next_object(client):
+    """The next object of the stream; nothing after the last."""
+    line = next(client.stream, None)
+    return line and json.loads(line)
 
 
 def chat_about_a_city(client, assistant, **request):
@@ -60,16 +64,19 @@ CALLS = {
     "assistants": lambda client, **given: client.assistants.list(**given),
     "delete_assistant": lambda client, assistant: client.assistants.delete(assistant),
     "chat": chat,
-    "chat_streamed": chat_streamed,
+    "chat_by_slug": lambda client, slug, **given: client.assistants.chat_by_slug(slug, AssistantChatRequest(**given)),
+    "begin_stream": begin_stream,
+    "next_object": next_object,
     "chat_about_a_city": chat_about_a_city,
     "task": lambda client, task: client.tasks.get(task),
     "ended_task": ended_task,
-    "conversations": lambda client: client.conversations.list(),
+    "conversations": lambda client, **given: client.conversations.list(**given),
     "conversations_with": lambda client, assistant: client.conversations.list_by_assistant_id(assistant),
     "conversation": lambda client, conversation: client.conversations.get_conversation(conversation),
     "change_conversation": lambda client, conversation, **given: client.conversations.update(
         conversation, UpdateConversationRequest(**given)
     ),
+    "finish_conversation": lambda client, conversation: client.conversations.finish(conversation),
     "delete_conversation": lambda client, conversation: client.conversations.delete(conversation),
 }
 

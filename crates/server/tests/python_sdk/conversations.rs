@@ -17,6 +17,7 @@ async fn a_conversation_is_listed_shown_renamed_and_deleted() {
     assert_eq!((&listed[0]["id"], &listed[0]["name"]), (&json!("c-1"), &json!("Name a fruit.")));
     assert_eq!(listed[0]["assistant_ids"], json!([ASSISTANT]));
     assert_eq!(client.call("conversations_with", json!({ "assistant": ASSISTANT })).await, listed);
+    assert_eq!(client.call("conversations", json!({ "is_finished": false })).await, listed);
 
     let details = client.call("conversation", the_conversation.clone()).await;
     let items = details["history"].as_array().expect("a list").iter();
@@ -29,6 +30,9 @@ async fn a_conversation_is_listed_shown_renamed_and_deleted() {
     assert_eq!((&changed["conversation_name"], &changed["pinned"]), (&json!("Fruit"), &json!(true)));
     let listed = client.call("conversations", json!({})).await;
     assert_eq!((&listed[0]["name"], &listed[0]["pinned"]), (&json!("Fruit"), &json!(true)));
+
+    let unbuilt = client.raised("finish_conversation", the_conversation.clone()).await;
+    assert_eq!((&unbuilt["raised"], &unbuilt["status"]), (&json!("HTTPError"), &json!(501)));
 
     client.call("delete_conversation", the_conversation.clone()).await;
     assert_eq!(client.call("conversations", json!({})).await, json!([]));
