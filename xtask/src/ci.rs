@@ -5,7 +5,7 @@ use clap::builder::FalseyValueParser;
 use crate::cargo::Cargo;
 use crate::models::ModelDir;
 use crate::steps::Steps;
-use crate::{bench, keycloak, openid, test, tidy};
+use crate::{bench, keycloak, openid, python_sdk, test, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         test::suite(steps, cargo, &args.model_dir)?;
         steps.step("keycloak", || keycloak::test(cargo))?;
         steps.step("openid", || openid::test(cargo))?;
+        steps.step("python sdk", || python_sdk::test(cargo, &args.model_dir))?;
         steps.step("bench smoke", || bench::smoke(cargo))
     })
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 
+use crate::beside::{answers, skip};
 use crate::cargo::{Cargo, root, succeed};
 
 const VERSION: &str = "26.4.7";
@@ -22,13 +23,13 @@ pub(crate) fn test(cargo: Cargo) -> anyhow::Result<()> {
     let distribution = folder.join(format!("keycloak-{VERSION}"));
     if !distribution.exists() {
         if let Err(reason) = fetch(&folder) {
-            println!("skipped: {reason:#}");
+            skip(&reason);
             return Ok(());
         }
         unpack(&folder, &distribution)?;
     }
-    if !answers("java") {
-        println!("skipped: Keycloak needs Java 17 or later, and none was found");
+    if let Err(reason) = java() {
+        skip(&reason);
         return Ok(());
     }
     let mut tests = cargo.command("test --workspace --locked --test keycloak");
@@ -37,8 +38,8 @@ pub(crate) fn test(cargo: Cargo) -> anyhow::Result<()> {
 
 /// Lets Maven put the archive into the folder.
 fn fetch(folder: &Path) -> anyhow::Result<()> {
-    ensure!(answers("java"), "Keycloak needs Java 17 or later, and none was found");
-    ensure!(answers("mvn"), "Keycloak is fetched by Maven, and no `mvn` was found");
+    java()?;
+    ensure!(answers("mvn", "-version"), "Keycloak is fetched by Maven, and no `mvn` was found");
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     println!("fetching Keycloak {VERSION} (160 MB)");
     let status = Command::new("mvn")
@@ -78,7 +79,7 @@ fn check(archive: &PathBuf) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn answers(program: &str) -> bool {
-    let probe = Command::new(program).arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    probe.is_ok_and(|status| status.success())
+fn java() -> anyhow::Result<()> {
+    ensure!(answers("java", "-version"), "Keycloak needs Java 17 or later, and none was found");
+    Ok(())
 }

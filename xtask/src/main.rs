@@ -2,11 +2,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its terminal")]
 
 mod bench;
+mod beside;
 mod cargo;
 mod ci;
 mod keycloak;
 mod models;
 mod openid;
+mod python_sdk;
 mod run;
 mod steps;
 mod test;

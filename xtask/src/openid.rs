@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 
+use crate::beside::skip;
 use crate::cargo::{Cargo, root, succeed};
 
 /// The scripts, and the packages that they use.
@@ -20,12 +21,12 @@ const STAMP: &str = "installed-lock.json";
 pub(crate) fn test(cargo: Cargo) -> anyhow::Result<()> {
     let (scripts, folder) = (root().join(SCRIPTS), root().join("target/openid"));
     if let Err(reason) = look_for_node() {
-        println!("skipped: {reason:#}");
+        skip(&reason);
         return Ok(());
     }
     copy(&scripts, &folder)?;
     if !is_installed(&folder) && !install(&folder)? {
-        println!("skipped: npm could not fetch the packages of {SCRIPTS}: see its message above");
+        skip(&anyhow!("npm could not fetch the packages of {SCRIPTS}: see its message above"));
         return Ok(());
     }
     let mut tests = cargo.command("test --workspace --locked --test openid");

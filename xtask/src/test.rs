@@ -5,7 +5,7 @@ use anyhow::Context;
 use crate::cargo::{Cargo, succeed};
 use crate::models::{self, ModelDir};
 use crate::steps::Steps;
-use crate::{keycloak, openid};
+use crate::{keycloak, openid, python_sdk};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -23,6 +23,8 @@ enum Beside {
     Keycloak,
     /// Sign in by OpenID clients and at a provider that others wrote; needs Node and npm.
     Openid,
+    /// Call the server by the vendor's Python SDK; needs Python 3 with venv and pip.
+    PythonSdk,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -30,6 +32,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         None => Steps::table(|steps| suite(steps, Cargo::default(), &args.model_dir)),
         Some(Beside::Keycloak) => keycloak::test(Cargo::default()),
         Some(Beside::Openid) => openid::test(Cargo::default()),
+        Some(Beside::PythonSdk) => python_sdk::test(Cargo::default(), &args.model_dir),
     }
 }
 
