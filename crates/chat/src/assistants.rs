@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
-use crate::ids::{AccountId, random_uuid};
+use crate::ids::{AccountId, random_base62, random_uuid};
 use crate::principal::{Principal, Scope};
 
 mod change;
@@ -18,11 +18,18 @@ pub use store::{
     Viewer,
 };
 
+/// Characters of a short id.
+const SHORT_ID: usize = 12;
+/// The short id of the assistant that comes with the server: how its id begins.
+pub const DEFAULT_SHORT_ID: &str = "0595933806de";
+
 /// A named way of answering, as somebody sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assistant {
     /// Its id, a UUID as text.
     pub id: String,
+    /// Its id for dialects whose ids are short: 12 letters and digits.
+    pub short_id: String,
     /// A name for addresses; unique.
     pub slug: String,
     /// What people call it.
@@ -110,6 +117,12 @@ impl Assistants {
         found.ok_or_else(|| Error::not_found("assistant"))
     }
 
+    /// An assistant that the caller may ask, by its short id.
+    pub async fn get_by_short_id(&self, principal: &Principal, id: &str) -> Result<Assistant, Error> {
+        let found = self.store.assistant_by_short_id(reader(principal)?, id).await?;
+        found.ok_or_else(|| Error::not_found("assistant"))
+    }
+
     /// A page of those that the caller may ask.
     pub async fn list(&self, principal: &Principal, query: AssistantQuery) -> Result<AssistantPage, Error> {
         Ok(self.store.assistants(reader(principal)?, query).await?)
@@ -172,6 +185,7 @@ fn writer(principal: &Principal) -> Result<Viewer, Error> {
 fn blank(id: String, now: Timestamp) -> Assistant {
     Assistant {
         id,
+        short_id: random_base62(SHORT_ID),
         slug: String::new(),
         name: String::new(),
         description: String::new(),
@@ -196,6 +210,7 @@ fn blank(id: String, now: Timestamp) -> Assistant {
 /// The one that is there from the first start, under the id that the published page of CodeMie calls.
 fn default_assistant(now: Timestamp) -> Assistant {
     Assistant {
+        short_id: DEFAULT_SHORT_ID.to_owned(),
         slug: "assistant".to_owned(),
         name: "Assistant".to_owned(),
         description: "Answers questions.".to_owned(),

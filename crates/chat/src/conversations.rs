@@ -26,6 +26,8 @@ pub struct Summary {
     pub title: String,
     /// Kept at hand by its owner.
     pub pinned: bool,
+    /// The short id of the assistant that answers in it; none where each question names one.
+    pub bot: Option<String>,
     /// The ids of the assistants that were asked, in the order of their first turns.
     pub assistants: Vec<String>,
     /// When it was opened.
@@ -104,6 +106,80 @@ impl Record {
     }
 }
 
+/// A conversation to make, in which nothing is said yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewConversation {
+    /// Its id.
+    pub id: ConversationId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The dialect that it belongs to.
+    pub dialect: Dialect,
+    /// Its public id; nobody else's of the account.
+    pub name: String,
+    /// What it is called.
+    pub title: String,
+    /// The short id of the assistant that answers in it.
+    pub bot: String,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// A message by itself, as lists of messages show it. An answer is one once it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its id.
+    pub id: String,
+    /// The conversation's public id.
+    pub conversation: String,
+    /// The text.
+    pub text: String,
+    /// When it was asked, or the answer began.
+    pub at: Timestamp,
+    /// What is known of an answer; none for a question.
+    pub answer: Option<AnswerEnd>,
+}
+
+/// How an answer came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerEnd {
+    /// How.
+    pub outcome: Outcome,
+    /// Tokens spent.
+    pub usage: Usage,
+    /// What answered; `None` for an answer that was brought along.
+    pub answered_by: Option<ModelName>,
+}
+
+/// A part of a list, and how long the whole is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The part.
+    pub items: Vec<T>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// Which conversations are listed; what is left out is no matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this public id.
+    pub name: Option<String>,
+    /// This assistant answers in it, by its short id.
+    pub bot: Option<String>,
+    /// A part of what it is called, in any case.
+    pub keyword: Option<String>,
+}
+
+/// What comes first in a list of conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The last changed.
+    Changed,
+    /// The last opened.
+    Opened,
+}
+
 /// What an owner changes; `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
@@ -111,6 +187,8 @@ pub struct Change {
     pub title: Option<String>,
     /// Whether it is kept at hand.
     pub pinned: Option<bool>,
+    /// The short id of the assistant that answers in it.
+    pub bot: Option<String>,
 }
 
 /// A part of a list.
@@ -125,13 +203,36 @@ pub struct Page {
 /// Everything durable about conversations as a whole. Durable when it returns, and scoped, as `chat::store` says.
 #[async_trait]
 pub trait ConversationStore: Send + Sync + 'static {
-    /// The account's conversations, the last changed first.
+    /// The account's conversations.
     async fn conversations(
         &self,
         account: AccountId,
         dialect: Dialect,
+        filter: Filter,
+        order: Order,
         page: Page,
-    ) -> Result<Vec<Summary>, StoreError>;
+    ) -> Result<Listed<Summary>, StoreError>;
+
+    /// Stores a conversation in which nothing is said yet.
+    async fn add_conversation(&self, new: NewConversation) -> Result<(), StoreError>;
+
+    /// The messages of one of the account's conversations, or of all, the last stored first. An answer that is still
+    /// written is not among them.
+    async fn messages(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        conversation: Option<&str>,
+        page: Page,
+    ) -> Result<Listed<Message>, StoreError>;
+
+    /// A message of the account by its id, if it would be listed.
+    async fn message(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        id: &str,
+    ) -> Result<Option<Message>, StoreError>;
 
     /// A conversation of the account with everything in it, as of one moment.
     async fn record(
@@ -175,18 +276,68 @@ impl Conversations {
         Self { store, chat, clock }
     }
 
-    /// The caller's conversations, the last changed first. Who is anonymous has none to list.
+    /// The caller's conversations. Who is anonymous has none to list.
     pub async fn list(
         &self,
         principal: &Principal,
         dialect: Dialect,
+        filter: Filter,
+        order: Order,
         page: Page,
-    ) -> Result<Vec<Summary>, Error> {
+    ) -> Result<Listed<Summary>, Error> {
         check_scope(principal)?;
         if principal.is_anonymous() {
-            return Ok(Vec::new());
+            return Ok(Listed { items: Vec::new(), total: 0 });
         }
-        Ok(self.store.conversations(principal.account(), dialect, page).await?)
+        Ok(self.store.conversations(principal.account(), dialect, filter, order, page).await?)
+    }
+
+    /// A conversation of the caller's without what was said.
+    pub async fn summary(
+        &self,
+        principal: &Principal,
+        dialect: Dialect,
+        name: &str,
+    ) -> Result<Summary, Error> {
+        let filter = Filter { name: Some(name.to_owned()), ..Filter::default() };
+        let one = Page { offset: 0, limit: 1 };
+        self.list(principal, dialect, filter, Order::Opened, one).await?.items.pop().ok_or_else(absent)
+    }
+
+    /// Makes a conversation of the caller's under the public id `name`, in which the assistant of the short id `bot`
+    /// answers. That there is one is for the caller to see to.
+    pub async fn create(
+        &self,
+        principal: &Principal,
+        dialect: Dialect,
+        name: String,
+        title: String,
+        bot: String,
+    ) -> Result<(), Error> {
+        check_scope(principal)?;
+        let id = ConversationId::new(self.clock.as_ref());
+        let (account, created_at) = (principal.account(), self.clock.now());
+        let new = NewConversation { id, account, dialect, name, title, bot, created_at };
+        Ok(self.store.add_conversation(new).await?)
+    }
+
+    /// The messages of one of the caller's conversations, or of all, the last stored first.
+    pub async fn messages(
+        &self,
+        principal: &Principal,
+        dialect: Dialect,
+        conversation: Option<&str>,
+        page: Page,
+    ) -> Result<Listed<Message>, Error> {
+        check_scope(principal)?;
+        Ok(self.store.messages(principal.account(), dialect, conversation, page).await?)
+    }
+
+    /// A message of the caller's by its id.
+    pub async fn message(&self, principal: &Principal, dialect: Dialect, id: &str) -> Result<Message, Error> {
+        check_scope(principal)?;
+        let found = self.store.message(principal.account(), dialect, id).await?;
+        found.ok_or_else(|| Error::not_found("message"))
     }
 
     /// A conversation of the caller's with everything in it.
@@ -195,7 +346,7 @@ impl Conversations {
         self.store.record(principal.account(), dialect, name).await?.ok_or_else(absent)
     }
 
-    /// Renames or pins a conversation of the caller's.
+    /// Renames or pins a conversation of the caller's, or lets another assistant answer in it.
     pub async fn change(
         &self,
         principal: &Principal,
@@ -254,6 +405,7 @@ mod tests {
             name: "c".to_owned(),
             title: "?".to_owned(),
             pinned: false,
+            bot: None,
             assistants: Vec::new(),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

@@ -310,12 +310,13 @@ impl Chat {
             conversation: ConversationId::new(clock),
             conversation_name: request.conversation.clone().unwrap_or_else(|| public_id("sess_")),
             title: title(&request.input),
+            must_exist: request.must_exist,
             place,
             imports,
             question,
             markup: request.markup.clone(),
             assistant: request.assistant.clone(),
-            answer_id: public_id("resp_"),
+            answer_id: request.answer_id.clone().unwrap_or_else(|| public_id("resp_")),
             keep: request.keep,
             asked,
             answered_by,
@@ -447,6 +448,7 @@ impl From<OpenError> for Error {
         let kind = match error {
             OpenError::Store(error) => return error.into(),
             OpenError::Conflict(_) => ErrorKind::Conflict,
+            OpenError::ConversationNotFound => ErrorKind::NotFound,
             OpenError::ParentNotFound => ErrorKind::Invalid { field: Some("parentId") },
             OpenError::QuotaExceeded { retry_after } => {
                 ErrorKind::QuotaExceeded { retry_after: Duration::from_secs(retry_after) }

@@ -78,6 +78,8 @@ pub struct OpenTurn {
     pub conversation_name: String,
     /// What a conversation that has to be made is called.
     pub title: String,
+    /// The conversation must be there: [`OpenError::ConversationNotFound`].
+    pub must_exist: bool,
     /// Where it is placed.
     pub place: Place,
     /// Messages to store between the place and the question, in order.
@@ -135,6 +137,9 @@ pub enum OpenError {
     /// The id is taken by something else.
     #[error("{0}")]
     Conflict(&'static str),
+    /// The account has no such conversation.
+    #[error("conversation not found")]
+    ConversationNotFound,
     /// The message to follow is not in this conversation.
     #[error("parent message not found")]
     ParentNotFound,

@@ -15,6 +15,8 @@ pub enum Dialect {
     Codmir,
     /// `/code-assistant-api/…`
     CodeMie,
+    /// `/api/v1/…`
+    Cody,
 }
 
 /// Which half of a turn a message is.
@@ -108,10 +110,14 @@ pub struct TurnRequest {
     pub dialect: Dialect,
     /// The conversation's public id. One that the account lacks is opened under it.
     pub conversation: Option<String>,
+    /// Whether the account must have the conversation already.
+    pub must_exist: bool,
     /// The turn's public id, if the client chose it: unique per account.
     pub name: Option<String>,
     /// What is asked.
     pub input: Input,
+    /// The id of the answer's message, if the dialect's ids have a form of their own.
+    pub answer_id: Option<String>,
     /// The same as the client showed it, with its markup, to be given back in histories.
     pub markup: Option<String>,
     /// The id of the assistant that is asked, to be given back in histories.

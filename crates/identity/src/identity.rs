@@ -13,8 +13,9 @@ use crate::fault::Fault;
 use crate::issuer::{self, Issuer, IssuerConfig, PUBLIC_CLIENT, Ring};
 use crate::keys::{IssuedKey, Keys, KeysError};
 use crate::passwords::Passwords;
-use crate::store::{AccountStore, IssuerStore, KeyStore, Roles, ServiceClient};
+use crate::store::{AccountStore, IssuerStore, KeyStore, Roles, ServiceClient, TicketStore};
 use crate::throttle::Throttle;
+use crate::tickets::Tickets;
 use crate::tokens::{self, IssuerSettings, KeySetSource, Own, TokenError, Tokens};
 
 /// The account that the first start makes.
@@ -28,6 +29,8 @@ pub struct Parts {
     pub accounts: Arc<dyn AccountStore>,
     /// The store of the built-in issuer.
     pub issuer: Arc<dyn IssuerStore>,
+    /// The store of tickets.
+    pub tickets: Arc<dyn TicketStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What key sets are fetched in.
@@ -51,6 +54,8 @@ pub struct Identity {
     pub issuer: Issuer,
     /// Users, clients, projects.
     pub directory: Directory,
+    /// Tickets for single turns.
+    pub tickets: Tickets,
 }
 
 /// Why a credential is refused.
@@ -83,6 +88,7 @@ impl Identity {
         let cost = parts.config.password_cost;
         let params = Params::new(cost.memory, cost.passes, Params::DEFAULT_P_COST, None);
         let passwords = Passwords::new(params.map_err(|error| Fault::crypto("argon2", error))?).await?;
+        let tickets = Tickets::new(parts.tickets, Arc::clone(&parts.clock));
         let name = parts.config.issuer();
         let tokens = Tokens::new(tokens::Parts {
             own: Own { issuer: name.clone(), ring: Arc::clone(&ring), store: Arc::clone(&parts.issuer) },
@@ -111,7 +117,7 @@ impl Identity {
             passwords,
             throttle: Throttle::default(),
         });
-        Ok(Self { keys, tokens, issuer, directory })
+        Ok(Self { keys, tokens, issuer, directory, tickets })
     }
 
     /// Whose credential this is: an API key or a bearer token.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat::clock::Clock;
 use chat::ids::{AccountId, public_id, random_base62};
 use chat::store::StoreError;
-use chat::{Principal, Scope, Scopes, SignIn};
+use chat::{Principal, Scope, Scopes};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -95,7 +95,7 @@ impl Keys {
             self.store.note_key_use(&owner.key, now);
         }
         let scopes = if owner.is_admin { owner.scopes } else { owner.scopes.without(Scope::Admin) };
-        Ok(Principal::signed_in(owner.account, SignIn::Key, scopes))
+        Ok(Principal::by_key(owner.account, owner.key, scopes))
     }
 
     /// Whether the key was revoked, or its account disabled or deleted. That its time is over does not count.

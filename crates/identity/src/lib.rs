@@ -17,6 +17,7 @@
 //!     keys: store.clone(),
 //!     accounts: store.clone(),
 //!     issuer: store.clone(),
+//!     tickets: store.clone(),
 //!     clock,
 //!     tasks: chat::Tasks::new(),
 //!     config: IssuerConfig::new("http://localhost:3000"),
@@ -46,6 +47,7 @@ mod keys;
 mod passwords;
 pub mod store;
 mod throttle;
+mod tickets;
 pub mod tokens;
 
 pub use directory::{Directory, DirectoryError, IssuedSecret, User, generated_password};
@@ -53,4 +55,5 @@ pub use fault::Fault;
 pub use identity::{FirstStart, Identity, Parts, SignInError};
 pub use issuer::{Issuer, IssuerConfig};
 pub use keys::{IssuedKey, Keys, KeysError};
+pub use tickets::{Redeemed, Tickets};
 pub use tokens::{TokenError, Tokens};

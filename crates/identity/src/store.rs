@@ -79,6 +79,35 @@ pub struct KeyOwner {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// What is stored of a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTicket {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The turn's public id.
+    pub turn: String,
+    /// The public id of the key that it was got by; `None`: by a token.
+    pub key: Option<String>,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// When somebody had been given all of the turn.
+    pub delivered_at: Option<Timestamp>,
+}
+
+/// Everything durable about tickets. Durable when it returns.
+#[async_trait]
+pub trait TicketStore: Send + Sync + 'static {
+    /// Stores a ticket under its hash, and forgets those that are older than a day.
+    async fn add_ticket(&self, hash: [u8; 32], ticket: StoredTicket) -> Result<(), StoreError>;
+
+    /// The ticket of this hash, unless its key is revoked or its owner disabled. One that was got by a token ends with
+    /// the owner's sign-ins.
+    async fn ticket(&self, hash: [u8; 32]) -> Result<Option<StoredTicket>, StoreError>;
+
+    /// Notes when somebody had been given all of the turn; the first time counts.
+    async fn deliver_ticket(&self, hash: [u8; 32], now: Timestamp) -> Result<(), StoreError>;
+}
+
 /// Everything durable that identities need. Durable when it returns, as `chat::store` says.
 #[async_trait]
 pub trait KeyStore: Send + Sync + 'static {

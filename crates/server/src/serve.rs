@@ -10,7 +10,7 @@ use chat::clock::{Clock, SystemClock};
 use chat::conversations::{ConversationStore, Conversations};
 use chat::store::TurnStore;
 use chat::{Chat, Tasks};
-use identity::store::{AccountStore, IssuerStore, KeyStore};
+use identity::store::{AccountStore, IssuerStore, KeyStore, TicketStore};
 use identity::tokens::HttpKeySets;
 use identity::{FirstStart, Identity, IssuerConfig};
 use store::{DataDir, SqliteStore};
@@ -88,6 +88,8 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     /// What the built-in issuer keeps.
     pub issuer: Arc<dyn IssuerStore>,
+    /// Tickets.
+    pub tickets: Arc<dyn TicketStore>,
     /// Assistants.
     pub assistants: Arc<dyn AssistantStore>,
     /// Conversations as a whole.
@@ -123,6 +125,7 @@ impl Server {
             keys: store.clone(),
             accounts: store.clone(),
             issuer: store.clone(),
+            tickets: store.clone(),
             assistants: store.clone(),
             conversations: store.clone(),
         };
@@ -136,7 +139,7 @@ impl Server {
         clock: Arc<dyn Clock>,
         stores: Stores,
     ) -> Result<Self, StartError> {
-        let Stores { turns, keys, accounts, issuer, assistants, conversations } = stores;
+        let Stores { turns, keys, accounts, issuer, tickets, assistants, conversations } = stores;
         let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
@@ -155,6 +158,7 @@ impl Server {
             keys,
             accounts,
             issuer,
+            tickets,
             clock,
             tasks: turn_tasks.clone(),
             config: IssuerConfig::new(public_url.clone().unwrap_or_else(|| reached_at(&addresses))),
@@ -273,6 +277,7 @@ pub(crate) async fn open_administration(data_dir: &Path) -> Result<(Admin, Arc<S
         keys: store.clone(),
         accounts: store.clone(),
         issuer: store.clone(),
+        tickets: store.clone(),
         clock,
         tasks: Tasks::new(),
         config: IssuerConfig::new(""),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chat::Tasks;
 use chat::clock::Clock;
-use chat::conversations::{Change, ConversationStore, Page, Record, Summary};
+use chat::conversations::{
+    Change, ConversationStore, Filter, Listed, Message, NewConversation, Order, Page, Record, Summary,
+};
 use chat::ids::{AccountId, ConversationId};
 use chat::store::{
     Checkpoint, CloseTurn, HistoryPage, OpenError, OpenTurn, Opened, PathMessage, StoreError,
@@ -21,11 +23,13 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 
 use crate::data_dir::DataDir;
-use writer::{Named, Operation, Writer};
+use conversations::{Named, Write};
+use writer::{Operation, Writer};
 
 mod assistants;
 mod conversations;
 mod identity;
+mod messages;
 mod open_turn;
 mod read;
 mod rows;
@@ -39,12 +43,13 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
     (4, "own assistants", include_str!("../migrations/0004_own_assistants.sql")),
     (5, "conversations", include_str!("../migrations/0005_conversations.sql")),
+    (6, "bots and tickets", include_str!("../migrations/0006_bots_and_tickets.sql")),
 ];
 
 /// Why the database can't be opened.
@@ -234,9 +239,36 @@ impl ConversationStore for SqliteStore {
         &self,
         account: AccountId,
         dialect: Dialect,
+        filter: Filter,
+        order: Order,
         page: Page,
-    ) -> Result<Vec<Summary>, StoreError> {
-        conversations::list(&self.readers, account, dialect, page).await.map_err(|error| store_error(&error))
+    ) -> Result<Listed<Summary>, StoreError> {
+        let listed = conversations::list(&self.readers, account, dialect, &filter, order, page).await;
+        listed.map_err(|error| store_error(&error))
+    }
+
+    async fn add_conversation(&self, new: NewConversation) -> Result<(), StoreError> {
+        self.write_conversation(Write::Add(new)).await.map(drop)
+    }
+
+    async fn messages(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        conversation: Option<&str>,
+        page: Page,
+    ) -> Result<Listed<Message>, StoreError> {
+        let listed = messages::list(&self.readers, account, dialect, conversation, page).await;
+        listed.map_err(|error| store_error(&error))
+    }
+
+    async fn message(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        id: &str,
+    ) -> Result<Option<Message>, StoreError> {
+        messages::one(&self.readers, account, dialect, id).await.map_err(|error| store_error(&error))
     }
 
     async fn record(
@@ -258,7 +290,7 @@ impl ConversationStore for SqliteStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let named = Named { account, dialect, name: name.to_owned() };
-        self.writer.ask(|reply| Operation::ChangeConversation(named, change, now, reply)).await?
+        self.write_conversation(Write::Change(named, change, now)).await
     }
 
     async fn delete_conversation(
@@ -268,14 +300,20 @@ impl ConversationStore for SqliteStore {
         name: &str,
     ) -> Result<bool, StoreError> {
         let named = Named { account, dialect, name: name.to_owned() };
-        self.writer.ask(|reply| Operation::DeleteConversation(named, reply)).await?
+        self.write_conversation(Write::Delete(named)).await
+    }
+}
+
+impl SqliteStore {
+    async fn write_conversation(&self, write: Write) -> Result<bool, StoreError> {
+        self.writer.ask(|reply| Operation::Conversation(write, reply)).await?
     }
 }
 
 #[cfg(test)]
 mod tests {
     use ::identity::store::KeyStore as _;
-    use chat::assistants::{AssistantStore as _, Viewer};
+    use chat::assistants::{AssistantStore as _, DEFAULT_SHORT_ID, Viewer};
 
     use super::*;
 
@@ -326,5 +364,38 @@ mod tests {
         assert_eq!((seen.name.as_str(), seen.instructions.as_str()), ("Assistant", "Be kind."));
         assert_eq!((seen.is_global, seen.creator, seen.project), (true, None, None));
         assert_eq!((seen.created_at.as_millisecond(), seen.updated_at.as_millisecond()), (7, 7));
+    }
+
+    #[tokio::test]
+    async fn accounts_and_assistants_from_before_there_were_bots_get_what_new_ones_have() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::lock(dir.path()).unwrap();
+        let clock = testkit::ManualClock::new();
+        let mut before = SqliteConnection::connect_with(&connect_options(&data_dir)).await.unwrap();
+        migrator(&MIGRATIONS[..5]).run(&mut before).await.unwrap();
+        let rows = "INSERT INTO accounts (id, name, created_at) VALUES (x'00112233445566778899aabbccddeeff', 'ada', 7)";
+        sqlx::raw_sql(rows).execute(&mut before).await.unwrap();
+        for id in ["05959338-06de-477d-9cc3-08369f858057", "05959338-06de-477d-9cc3-08369f858058"] {
+            let assistant = "INSERT INTO assistants (id, slug, name, folded_name, folded_description, sort_name, \
+                             description, instructions, starters, categories, is_react, shared, is_global, created_at, \
+                             updated_at) VALUES (?1, ?1, '', '', '', '', '', '', '', '', 0, 0, 1, 0, 0)";
+            sqlx::query(assistant).bind(id).execute(&mut before).await.unwrap();
+        }
+        before.close().await.unwrap();
+
+        let store = SqliteStore::open(data_dir, &clock).await.unwrap();
+
+        let account =
+            AccountId::from_bytes(*b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff");
+        let all = Page { offset: 0, limit: 9 };
+        let found =
+            store.conversations(account, Dialect::Cody, Filter::default(), Order::Opened, all).await.unwrap();
+        let [first] = found.items.try_into().unwrap();
+        assert_eq!((first.name.as_str(), first.bot.as_deref()), ("string", Some(DEFAULT_SHORT_ID)));
+        let viewer = Viewer { account, is_admin: false };
+        let default = store.assistant_by_short_id(viewer, DEFAULT_SHORT_ID).await.unwrap().unwrap();
+        assert_eq!(default.id, "05959338-06de-477d-9cc3-08369f858057");
+        let other = store.assistant(viewer, "05959338-06de-477d-9cc3-08369f858058").await.unwrap().unwrap();
+        assert!(other.short_id.len() == 12 && other.short_id != DEFAULT_SHORT_ID, "{}", other.short_id);
     }
 }

@@ -21,7 +21,7 @@ use chat::store::{
 };
 use chat::turn::{Dialect, MessageRef, ModelName, Outcome, Side, TurnEnd, WhenUnread};
 use chat::{Transcript, TurnLog};
-use identity::store::{AccountStore, IssuerStore, KeyStore};
+use identity::store::{AccountStore, IssuerStore, KeyStore, TicketStore};
 
 use crate::clock::ManualClock;
 
@@ -33,12 +33,14 @@ pub mod history;
 pub mod isolation;
 pub mod issuer;
 pub mod keys;
+pub mod messages;
 pub mod opening;
 pub mod paths;
 pub mod people;
 pub mod projects;
 pub mod quota;
 pub mod repeats;
+pub mod tickets;
 
 /// A store to be judged: its ports, and the one thing that no port sets yet.
 #[async_trait]
@@ -59,6 +61,9 @@ pub trait StoreUnderTest: Send + Sync + 'static {
 
     /// The port of identity: the built-in issuer's own.
     fn issuer(&self) -> &dyn IssuerStore;
+
+    /// The port of identity: tickets.
+    fn tickets(&self) -> &dyn TicketStore;
 
     /// Sets how many messages the account may send in thirty days; `None`: any number.
     async fn set_message_limit(&self, account: AccountId, limit: Option<u32>);
@@ -93,6 +98,9 @@ macro_rules! store_suite {
             keys: a_key_finds_its_owner_until_it_is_revoked, a_key_keeps_its_scopes_and_its_end,
                 an_account_is_made_once, keys_are_listed_oldest_first, revoking_twice_keeps_the_first_time,
                 uses_are_noted_to_the_minute;
+            messages: a_conversation_may_get_another_title_and_assistant, a_conversation_that_must_exist_is_not_opened,
+                conversations_are_found_by_name_bot_and_keyword, messages_are_listed_newest_first,
+                messages_are_their_owners_alone;
             opening: a_first_message_opens_a_conversation, a_message_follows_a_named_message,
                 a_message_follows_a_place, a_message_follows_the_tip, a_message_at_the_root_is_a_branch,
                 a_question_is_answered_anew, a_question_sent_again_is_answered_anew,
@@ -112,6 +120,7 @@ macro_rules! store_suite {
             repeats: a_key_counts_for_a_day, a_key_counts_for_its_account, a_key_counts_for_its_route,
                 a_key_with_another_body_is_a_conflict, a_name_with_another_body_is_a_conflict,
                 a_refused_request_leaves_nothing, the_same_key_is_a_repeat, the_same_name_is_a_repeat;
+            tickets: a_ticket_ends_with_its_key, a_ticket_ends_with_its_owners_sign_ins, a_ticket_is_read_back;
         }
     };
     (@tests $store:expr; $($module:ident: $($promise:ident),+;)+) => {
@@ -161,6 +170,7 @@ impl<'store> Scene<'store> {
             conversation: ConversationId::new(&self.clock),
             conversation_name: self.session.to_owned(),
             title: "A title".to_owned(),
+            must_exist: false,
             place: Place::Tip,
             imports: Vec::new(),
             question: None,
@@ -329,6 +339,8 @@ mod tests {
             include_str!("store_suite/isolation.rs"),
             include_str!("store_suite/issuer.rs"),
             include_str!("store_suite/keys.rs"),
+            include_str!("store_suite/messages.rs"),
+            include_str!("store_suite/tickets.rs"),
             include_str!("store_suite/opening.rs"),
             include_str!("store_suite/paths.rs"),
             include_str!("store_suite/people.rs"),

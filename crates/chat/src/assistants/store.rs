@@ -190,6 +190,9 @@ pub trait AssistantStore: Send + Sync + 'static {
     /// The assistant of this slug, if the viewer sees it.
     async fn assistant_by_slug(&self, viewer: Viewer, slug: &str) -> Result<Option<Assistant>, StoreError>;
 
+    /// The assistant of this short id, if the viewer sees it.
+    async fn assistant_by_short_id(&self, viewer: Viewer, id: &str) -> Result<Option<Assistant>, StoreError>;
+
     /// A page of those that the viewer sees.
     async fn assistants(&self, viewer: Viewer, query: AssistantQuery) -> Result<AssistantPage, StoreError>;
 }

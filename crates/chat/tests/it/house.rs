@@ -140,8 +140,10 @@ pub(crate) fn message(name: &str, content: &str) -> TurnRequest {
     TurnRequest {
         dialect: Dialect::Codmir,
         conversation: Some("sess_1".to_owned()),
+        must_exist: false,
         name: Some(name.to_owned()),
         input: Input::Message { id: None, content: content.to_owned(), follows: Follows::Tip },
+        answer_id: None,
         markup: None,
         assistant: None,
         instructions: None,

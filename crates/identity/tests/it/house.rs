@@ -64,6 +64,7 @@ impl House {
             keys: store.clone(),
             accounts: store.clone(),
             issuer: store.clone(),
+            tickets: store.clone(),
             clock: Arc::new(clock.clone()),
             tasks: Tasks::new(),
             config,

@@ -19,8 +19,8 @@ async fn a_key_is_its_accounts_principal() {
     assert_ne!(laptop.secret.expose_secret(), phone.secret.expose_secret());
 
     let principal = house.identity.keys.authenticate(&laptop.secret).await.unwrap();
-    assert_eq!(house.identity.keys.authenticate(&phone.secret).await.unwrap(), principal);
-    assert_ne!(house.identity.keys.authenticate(&bobs.secret).await.unwrap(), principal);
+    assert_eq!(house.identity.keys.authenticate(&phone.secret).await.unwrap().account(), principal.account());
+    assert_ne!(house.identity.keys.authenticate(&bobs.secret).await.unwrap().account(), principal.account());
     assert!(!principal.is_anonymous());
 }
 

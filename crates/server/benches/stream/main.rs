@@ -121,6 +121,7 @@ fn serve_without_store(file: PathBuf) -> anyhow::Result<()> {
             keys: kept.clone(),
             accounts: kept.clone(),
             issuer: kept.clone(),
+            tickets: kept.clone(),
             assistants: kept.clone(),
             conversations: kept,
         };

@@ -45,7 +45,7 @@ macro_rules! seen {
 macro_rules! columns {
     () => {
         concat!(
-            "a.id, a.account, a.project, a.slug, a.name, a.description, a.model, a.temperature, a.top_p, \
+            "a.id, a.short_id, a.account, a.project, a.slug, a.name, a.description, a.model, a.temperature, a.top_p, \
              a.starters, a.categories, a.icon_url, a.is_react, a.shared, a.is_global, a.created_at, a.updated_at, \
              j.name AS project_name, coalesce(f.username, c.name) AS creator_username, f.name AS creator_name, ",
             changeable!(),
@@ -65,6 +65,15 @@ const BY_ID: &str =
     concat!("SELECT ", columns!(), ", a.instructions FROM ", tables!(), " WHERE a.id = ?3 AND ", seen!());
 const BY_SLUG: &str =
     concat!("SELECT ", columns!(), ", a.instructions FROM ", tables!(), " WHERE a.slug = ?3 AND ", seen!());
+
+const BY_SHORT_ID: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", a.instructions FROM ",
+    tables!(),
+    " WHERE a.short_id = ?3 AND ",
+    seen!()
+);
 
 /// What a list is of. `?3` reach; `?4` search, `?5` name, `?6` projects, `?7` creator, `?8` shared, `?9` global, `?10` id,
 /// `?11` slug, `?12` categories: each NULL if it is no matter.
@@ -149,6 +158,10 @@ impl AssistantStore for SqliteStore {
 
     async fn assistant_by_slug(&self, viewer: Viewer, slug: &str) -> Result<Option<Assistant>, StoreError> {
         one(&self.readers, BY_SLUG, viewer, slug).await.map_err(|error| store_error(&error))
+    }
+
+    async fn assistant_by_short_id(&self, viewer: Viewer, id: &str) -> Result<Option<Assistant>, StoreError> {
+        one(&self.readers, BY_SHORT_ID, viewer, id).await.map_err(|error| store_error(&error))
     }
 
     async fn assistants(&self, viewer: Viewer, query: AssistantQuery) -> Result<AssistantPage, StoreError> {
@@ -237,6 +250,7 @@ fn assistant(row: &SqliteRow) -> sqlx::Result<Assistant> {
     let project_name: Option<String> = row.try_get("project_name")?;
     Ok(Assistant {
         id: row.try_get("id")?,
+        short_id: row.try_get("short_id")?,
         slug: row.try_get("slug")?,
         name: row.try_get("name")?,
         description: row.try_get("description")?,

@@ -6,7 +6,7 @@ use chat::store::StoreError;
 use identity::store::{
     AccountStore, Added, AppliedClaims, ForeignSignIn, IssuerStore, KeyOwner, KeyStore, Login, Member,
     Membership, NewKey, NewSignIn, NewSigningKey, NewUser, Profile, ServiceClient, StoredClient, StoredKey,
-    StoredProject, StoredSignIn, StoredSigningKey, UserChange,
+    StoredProject, StoredSignIn, StoredSigningKey, StoredTicket, TicketStore, UserChange,
 };
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -19,6 +19,7 @@ mod accounts;
 mod issuer;
 mod keys;
 mod projects;
+mod tickets;
 
 /// One write, whole.
 pub(super) enum Change {
@@ -43,6 +44,8 @@ pub(super) enum Change {
     AddSignIn(NewSignIn),
     EndSignIn(String, Timestamp),
     AddSigningKey(NewSigningKey),
+    AddTicket([u8; 32], StoredTicket),
+    DeliverTicket([u8; 32], Timestamp),
 }
 
 /// What a [`Change`] came to.
@@ -107,6 +110,14 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> sqlx::R
         }
         Change::AddSigningKey(key) => {
             issuer::add_signing_key(db, key).await?;
+            Changed::Done
+        }
+        Change::AddTicket(hash, ticket) => {
+            tickets::add(db, hash, ticket).await?;
+            Changed::Done
+        }
+        Change::DeliverTicket(hash, now) => {
+            tickets::deliver(db, hash, *now).await?;
             Changed::Done
         }
     })
@@ -174,6 +185,21 @@ impl KeyStore for SqliteStore {
     fn note_key_use(&self, key: &str, now: Timestamp) {
         let change = Box::new(Change::NoteKeyUse(key.to_owned(), now));
         self.writer.hint(|reply| Operation::Identity(change, reply));
+    }
+}
+
+#[async_trait]
+impl TicketStore for SqliteStore {
+    async fn add_ticket(&self, hash: [u8; 32], ticket: StoredTicket) -> Result<(), StoreError> {
+        self.change(Change::AddTicket(hash, ticket)).await.map(drop)
+    }
+
+    async fn ticket(&self, hash: [u8; 32]) -> Result<Option<StoredTicket>, StoreError> {
+        read(tickets::get(&self.readers, hash).await)
+    }
+
+    async fn deliver_ticket(&self, hash: [u8; 32], now: Timestamp) -> Result<(), StoreError> {
+        self.change(Change::DeliverTicket(hash, now)).await.map(drop)
     }
 }
 

@@ -51,6 +51,9 @@ pub(super) async fn open_turn(
     if let Some(hash) = &found.same_name {
         return Ok(repeat_or(hash, open, &open.name, "this turnId was used for another request"));
     }
+    if open.must_exist && found.conversation.is_none() {
+        return Ok(Err(OpenError::ConversationNotFound));
+    }
     let (mut parent, question) = match (found.same_message, &open.question) {
         (Some(SameMessage::Other), _) => {
             return Ok(Err(OpenError::Conflict("this messageId is another message's")));

@@ -21,13 +21,15 @@ pub(super) fn dialect_name(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Codmir => "codmir",
         Dialect::CodeMie => "codemie",
+        Dialect::Cody => "cody",
     }
 }
 
 pub(super) fn dialect(row: &SqliteRow) -> sqlx::Result<Dialect> {
     let name: &str = row.try_get("dialect")?;
-    let known =
-        [Dialect::Codmir, Dialect::CodeMie].into_iter().find(|dialect| dialect_name(*dialect) == name);
+    let known = [Dialect::Codmir, Dialect::CodeMie, Dialect::Cody]
+        .into_iter()
+        .find(|dialect| dialect_name(*dialect) == name);
     known.ok_or_else(|| sqlx::Error::Decode("an unknown dialect".into()))
 }
 

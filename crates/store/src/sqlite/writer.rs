@@ -3,16 +3,13 @@
 use std::sync::Mutex;
 
 use chat::Tasks;
-use chat::conversations;
-use chat::ids::AccountId;
 use chat::store::{Checkpoint, CloseTurn, OpenError, OpenTurn, Opened, StoreError};
-use chat::turn::Dialect;
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::identity::{self, Change, Changed};
-use super::{assistants, conversations as rows_of, open_turn, rows, store_error, values};
+use super::{assistants, conversations, open_turn, rows, store_error, values};
 
 /// At most this many operations share a commit.
 const GROUP: usize = 256;
@@ -29,15 +26,7 @@ pub(super) enum Operation {
     CloseInterrupted(String, Timestamp, Reply<Stored<u64>>),
     Identity(Box<Change>, Reply<Stored<Changed>>),
     Assistant(assistants::Write, Reply<Stored<assistants::Written>>),
-    ChangeConversation(Named, conversations::Change, Timestamp, Reply<Stored<bool>>),
-    DeleteConversation(Named, Reply<Stored<bool>>),
-}
-
-/// A conversation by what its owner knows of it.
-pub(super) struct Named {
-    pub(super) account: AccountId,
-    pub(super) dialect: Dialect,
-    pub(super) name: String,
+    Conversation(conversations::Write, Reply<Stored<bool>>),
 }
 
 /// What an operation came to: known within the transaction, told after its commit.
@@ -161,10 +150,7 @@ async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Resul
                 Outcome::Count(rows::close_interrupted(db, owner, *now).await?)
             }
             Operation::Assistant(write, _) => Outcome::Written(assistants::apply(db, write).await?),
-            Operation::ChangeConversation(named, change, now, _) => {
-                Outcome::Found(rows_of::change(db, named, change, *now).await?)
-            }
-            Operation::DeleteConversation(named, _) => Outcome::Found(rows_of::delete(db, named).await?),
+            Operation::Conversation(write, _) => Outcome::Found(conversations::apply(db, write).await?),
             Operation::Identity(change, _) => Outcome::Changed(identity::apply(db, change).await?),
         });
     }
@@ -182,10 +168,7 @@ fn tell(operation: Operation, outcome: Outcome) {
         (Operation::Checkpoint(_, reply) | Operation::Close(_, reply), _) => drop(reply.send(Ok(()))),
         (Operation::Assistant(_, reply), Outcome::Written(written)) => drop(reply.send(Ok(written))),
         (Operation::CloseInterrupted(_, _, reply), Outcome::Count(count)) => drop(reply.send(Ok(count))),
-        (
-            Operation::ChangeConversation(_, _, _, reply) | Operation::DeleteConversation(_, reply),
-            Outcome::Found(found),
-        ) => drop(reply.send(Ok(found))),
+        (Operation::Conversation(_, reply), Outcome::Found(found)) => drop(reply.send(Ok(found))),
         (Operation::Identity(_, reply), Outcome::Changed(changed)) => drop(reply.send(Ok(changed))),
         (operation, _) => {
             tell_failure(operation, StoreError::Failed("an outcome of another kind".to_owned()))
@@ -200,9 +183,7 @@ fn tell_failure(operation: Operation, error: StoreError) {
         Operation::Assistant(_, reply) => drop(reply.send(Err(error))),
         Operation::CloseInterrupted(_, _, reply) => drop(reply.send(Err(error))),
         Operation::Identity(_, reply) => drop(reply.send(Err(error))),
-        Operation::ChangeConversation(_, _, _, reply) | Operation::DeleteConversation(_, reply) => {
-            drop(reply.send(Err(error)))
-        }
+        Operation::Conversation(_, reply) => drop(reply.send(Err(error))),
     }
 }
 

@@ -10,7 +10,7 @@ use chat::conversations::ConversationStore;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::store::{NewMessage, OpenTurn, Place, TurnStore};
 use chat::turn::{Dialect, ModelName};
-use identity::store::{AccountStore, IssuerStore, KeyStore};
+use identity::store::{AccountStore, IssuerStore, KeyStore, TicketStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use store::{DataDir, OpenStoreError, SqliteStore};
@@ -68,6 +68,7 @@ impl DataPlace {
             conversation: ConversationId::new(&self.clock),
             conversation_name: "sess_1".to_owned(),
             title: "A title".to_owned(),
+            must_exist: false,
             place: Place::Tip,
             imports: Vec::new(),
             question: Some(NewMessage { id: format!("{name}-question"), content: "hello".to_owned() }),
@@ -121,6 +122,10 @@ impl StoreUnderTest for FreshStore {
     }
 
     fn issuer(&self) -> &dyn IssuerStore {
+        &self.store
+    }
+
+    fn tickets(&self) -> &dyn TicketStore {
         &self.store
     }
 

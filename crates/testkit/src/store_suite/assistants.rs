@@ -54,6 +54,7 @@ impl<'store> House<'store> {
         let creator = Creator { account: creator.account, username: String::new(), name: String::new() };
         Assistant {
             id: id.to_owned(),
+            short_id: format!("short-{id}"),
             slug: String::new(),
             name: id.to_owned(),
             description: "Helps.".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat::conversations::{Change, Page, Record, RecordedQuestion, Summary};
+use chat::conversations::{Change, Filter, Order, Page, Record, RecordedQuestion, Summary};
 use chat::store::{OpenTurn, Place};
 use chat::turn::{Dialect, Outcome};
 
@@ -12,8 +12,9 @@ const ALL: Page = Page { offset: 0, limit: 100 };
 
 impl Scene<'_> {
     async fn listed(&self, page: Page) -> Vec<Summary> {
-        let found = self.store.conversations().conversations(self.account, Dialect::Codmir, page).await;
-        found.expect("conversations can be listed")
+        let (store, filter) = (self.store.conversations(), Filter::default());
+        let found = store.conversations(self.account, Dialect::Codmir, filter, Order::Changed, page).await;
+        found.expect("conversations can be listed").items
     }
 
     async fn record(&self) -> Option<Record> {

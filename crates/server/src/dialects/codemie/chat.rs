@@ -232,8 +232,10 @@ async fn translate(
     Ok(TurnRequest {
         dialect: Dialect::CodeMie,
         conversation: Some(conversation.unwrap_or_else(random_uuid)),
+        must_exist: false,
         name: None,
         input,
+        answer_id: None,
         markup: ask.content_raw.filter(|markup| !markup.is_empty()),
         assistant: Some(assistant.id.clone()),
         instructions: instructions.or_else(|| Some(assistant.instructions.clone())),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use chat::conversations::{Change, Page, Record, RecordedAnswer, RecordedTurn};
+use chat::conversations::{Change, Filter, Order, Page, Record, RecordedAnswer, RecordedTurn};
 use chat::turn::{Dialect, Outcome};
 use chat::{Error, ErrorKind, Principal};
 use serde_json::json;
@@ -41,7 +41,8 @@ async fn list(
     let limit = query.number("per_page", 1, LARGEST_PAGE)?.unwrap_or(LARGEST_PAGE);
     let page = query.number("page", 0, u32::MAX / LARGEST_PAGE)?.unwrap_or(0);
     let page = Page { offset: page * limit, limit };
-    let mut found = app.conversations.list(&principal, Dialect::CodeMie, page).await?;
+    let (filter, order) = (Filter::default(), Order::Changed);
+    let mut found = app.conversations.list(&principal, Dialect::CodeMie, filter, order, page).await?.items;
     found.retain(|_| !only_finished);
     Ok(axum::Json(found.into_iter().map(wire::Summary::from).collect::<Vec<_>>()).into_response())
 }
@@ -85,7 +86,7 @@ async fn update(
         }
     }
     let title = update.name.map(checked_title).transpose()?;
-    let change = Change { title, pinned: update.pinned };
+    let change = Change { title, pinned: update.pinned, bot: None };
     let changed = app.conversations.change(&principal, Dialect::CodeMie, &id, change).await;
     changed.map_err(|error| absent(error, &id))?;
     details(&app, &principal, &id).await

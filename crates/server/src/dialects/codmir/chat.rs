@@ -192,8 +192,10 @@ fn translate(
     Ok(TurnRequest {
         dialect: Dialect::Codmir,
         conversation: body.session_id.filter(|id| is_id(id, 1)),
+        must_exist: false,
         name: body.turn_id.filter(|_| v2).map(checked_turn_id).transpose()?,
         input: input(said, body.message_id.filter(|_| v2), body.parent_id.filter(|_| v2))?,
+        answer_id: None,
         markup: None,
         assistant: None,
         instructions: (!instructions.is_empty()).then(|| instructions.join("\n\n")),

@@ -83,8 +83,10 @@ fn translate(
     Ok(TurnRequest {
         dialect: Dialect::Codmir,
         conversation: None,
+        must_exist: false,
         name: None,
         input: Input::Message { id: None, content: body.message, follows: Follows::Tip },
+        answer_id: None,
         markup: None,
         assistant: None,
         instructions: context,

@@ -19,12 +19,12 @@ pub(in crate::sqlite) type Written = Result<(), AssistantWriteError>;
 
 const INSERT: &str = "INSERT INTO assistants (id, account, project, slug, name, folded_name, folded_description, \
      sort_name, description, instructions, model, temperature, top_p, starters, categories, icon_url, is_react, shared, \
-     is_global, created_at, updated_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+     is_global, created_at, updated_at, short_id) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 const UPDATE: &str = "UPDATE assistants SET account = ?2, project = ?3, slug = ?4, name = ?5, folded_name = ?6, \
      folded_description = ?7, sort_name = ?8, description = ?9, instructions = ?10, model = ?11, temperature = ?12, \
      top_p = ?13, starters = ?14, categories = ?15, icon_url = ?16, is_react = ?17, shared = ?18, is_global = ?19, \
-     created_at = ?20, updated_at = ?21 WHERE id = ?1";
+     created_at = ?20, updated_at = ?21, short_id = ?22 WHERE id = ?1";
 
 pub(in crate::sqlite) async fn apply(db: &mut SqliteConnection, write: &Write) -> sqlx::Result<Written> {
     match write {
@@ -182,6 +182,7 @@ async fn store(db: &mut SqliteConnection, sql: &'static str, assistant: &Assista
         .bind(assistant.is_global)
         .bind(assistant.created_at.as_millisecond())
         .bind(assistant.updated_at.as_millisecond())
+        .bind(assistant.short_id.as_str())
         .execute(db)
         .await?;
     Ok(())

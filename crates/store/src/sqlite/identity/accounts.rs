@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::projects;
+use crate::sqlite::conversations;
 use crate::sqlite::rows::{account_id, time};
 
 const PERSON: &str = "person";
@@ -24,12 +25,17 @@ pub(super) async fn ensure_account(
     name: &str,
     now: Timestamp,
 ) -> sqlx::Result<AccountId> {
-    sqlx::query("INSERT INTO accounts (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING")
-        .bind(id.as_bytes().as_slice())
-        .bind(name)
-        .bind(now.as_millisecond())
-        .execute(&mut *db)
-        .await?;
+    let added = sqlx::query(
+        "INSERT INTO accounts (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(id.as_bytes().as_slice())
+    .bind(name)
+    .bind(now.as_millisecond())
+    .execute(&mut *db)
+    .await?;
+    if added.rows_affected() > 0 {
+        conversations::add_first(db, id, now).await?;
+    }
     let row = sqlx::query("SELECT id FROM accounts WHERE name = ?").bind(name).fetch_one(db).await?;
     account_id(&row, "id")?.ok_or(sqlx::Error::RowNotFound)
 }
@@ -193,8 +199,13 @@ pub(super) async fn delete_user(
 }
 
 async fn end_sign_ins(db: &mut SqliteConnection, account: AccountId) -> sqlx::Result<()> {
-    let id = account.as_bytes().as_slice();
-    sqlx::query("DELETE FROM sign_ins WHERE account = ?").bind(id).execute(db).await.map(drop)
+    sqlx::query(
+        "DELETE FROM sign_ins WHERE account = ?1; DELETE FROM tickets WHERE account = ?1 AND key IS NULL",
+    )
+    .bind(account.as_bytes().as_slice())
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn sign_in_foreign(
