@@ -1,4 +1,5 @@
-//! What every request passes before a router sees it: an id, the check of its `Host`, the catching of panics, one log line.
+//! What every request passes before a router sees it: an id, the check of its `Host`, a browser's preflight, the catching of
+//! panics, one log line.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -15,6 +16,7 @@ use tower::Service;
 
 use crate::app::App;
 use crate::auth::is_loopback_name;
+use crate::cors;
 use crate::dialects::codmir::CodmirError;
 use crate::request_id::{self, X_REQUEST_ID};
 
@@ -55,8 +57,9 @@ where
         let served = request_id::scope(id.clone(), async move {
             let started = tokio::time::Instant::now();
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-            let response = match check_host(&app, &request) {
-                Ok(()) => serve(router, request.map(Body::new)).await,
+            let response = match check_host(&app, &request).map(|()| cors::preflight(&request)) {
+                Ok(None) => serve(router, request.map(Body::new)).await,
+                Ok(Some(allowed)) => allowed,
                 Err(error) => error.into_response(),
             };
             tracing::debug!(
@@ -67,7 +70,7 @@ where
                 duration_ms = started.elapsed().as_millis(),
                 "answered"
             );
-            Ok(with_id(response, &id))
+            Ok(cors::open(with_id(response, &id)))
         });
         Box::pin(served)
     }

@@ -7,6 +7,7 @@ mod admin;
 mod app;
 mod auth;
 mod body;
+mod cors;
 mod dialects;
 mod edge;
 mod health;

@@ -10,6 +10,7 @@ mod codemie;
 mod codemie_assistants;
 mod codemie_conversations;
 mod codemie_page;
+mod cors;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
