@@ -15,7 +15,6 @@ use http::{HeaderMap, HeaderValue, Request, Version};
 use tower::Service;
 
 use crate::app::App;
-use crate::auth::is_loopback_name;
 use crate::cors;
 use crate::dialects::codmir::CodmirError;
 use crate::request_id::{self, X_REQUEST_ID};
@@ -108,18 +107,7 @@ fn with_id(mut response: Response, id: &str) -> Response {
 fn check_host<B>(app: &App, request: &Request<B>) -> Result<(), CodmirError> {
     let host = single_host(request.headers(), request.version())?;
     let Some(host) = host else { return Ok(()) };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let listened_on = |name: &str| {
-        let ip = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-        ip.is_ok_and(|ip| {
-            app.listening.iter().any(|address| address.ip() == ip || address.ip().is_unspecified())
-        })
-    };
-    let allowed = |name: &str| app.allowed_hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
-    if is_loopback_name(name) || listened_on(name) || allowed(name) || allowed(host) {
+    if app.hosts.is_ours(host) {
         return Ok(());
     }
     let message = "this server is not known by that host name; add it to server.allowed_hosts";

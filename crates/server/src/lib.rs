@@ -15,6 +15,7 @@ mod idempotency;
 mod listen;
 mod openapi;
 mod private_file;
+mod public_address;
 mod request_id;
 mod router;
 mod serve;

@@ -20,6 +20,7 @@ mod harness;
 mod models;
 mod ownership;
 mod program;
+mod public_address;
 mod revocation;
 mod rights;
 mod secrets;
