@@ -5,7 +5,7 @@ use clap::builder::FalseyValueParser;
 use crate::cargo::Cargo;
 use crate::models::ModelDir;
 use crate::steps::Steps;
-use crate::{bench, keycloak, openid, python_sdk, test, tidy};
+use crate::{bench, browser, keycloak, node, python_sdk, test, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -25,7 +25,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         steps.step("clippy", || cargo.run("clippy --workspace --all-targets --locked -- -D warnings"))?;
         test::suite(steps, cargo, &args.model_dir)?;
         steps.step("keycloak", || keycloak::test(cargo))?;
-        steps.step("openid", || openid::test(cargo))?;
+        steps.step("openid", || node::test(cargo, "openid"))?;
+        steps.step("browser", || browser::test(cargo))?;
         steps.step("python sdk", || python_sdk::test(cargo, &args.model_dir))?;
         steps.step("bench smoke", || bench::smoke(cargo))
     })

@@ -3,11 +3,12 @@
 
 mod bench;
 mod beside;
+mod browser;
 mod cargo;
 mod ci;
 mod keycloak;
 mod models;
-mod openid;
+mod node;
 mod python_sdk;
 mod run;
 mod steps;

@@ -5,7 +5,7 @@ use anyhow::Context;
 use crate::cargo::{Cargo, succeed};
 use crate::models::{self, ModelDir};
 use crate::steps::Steps;
-use crate::{keycloak, openid, python_sdk};
+use crate::{browser, keycloak, node, python_sdk};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -19,6 +19,8 @@ pub(crate) struct Args {
 /// Tests beside the suite, which need programs of others; without those they are skipped, and say why.
 #[derive(clap::Subcommand)]
 enum Beside {
+    /// Call the server from pages in a real browser; needs Node, npm and Debian's Chromium.
+    Browser,
     /// Sign in at a real Keycloak; needs Java and Maven.
     Keycloak,
     /// Sign in by OpenID clients and at a provider that others wrote; needs Node and npm.
@@ -30,8 +32,9 @@ enum Beside {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match args.beside {
         None => Steps::table(|steps| suite(steps, Cargo::default(), &args.model_dir)),
+        Some(Beside::Browser) => browser::test(Cargo::default()),
         Some(Beside::Keycloak) => keycloak::test(Cargo::default()),
-        Some(Beside::Openid) => openid::test(Cargo::default()),
+        Some(Beside::Openid) => node::test(Cargo::default(), "openid"),
         Some(Beside::PythonSdk) => python_sdk::test(Cargo::default(), &args.model_dir),
     }
 }

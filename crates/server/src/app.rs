@@ -1,6 +1,5 @@
 //! What every handler may use.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use identity::Identity;
 use crate::auth::AdminToken;
 use crate::body::BodyTimeout;
 use crate::config::AuthConfig;
+use crate::public_address::Hosts;
 
 /// The parts that are there for the life of the server. Cheap to clone.
 #[derive(Clone)]
@@ -27,11 +27,7 @@ pub(crate) struct Parts {
     pub(crate) identity: Identity,
     pub(crate) auth: AuthConfig,
     pub(crate) admin_token: AdminToken,
-    /// Where the server is reached, if it is configured: scheme, host and port.
-    pub(crate) public_url: Option<String>,
-    /// The addresses that are listened on, with the ports that port 0 became.
-    pub(crate) listening: Vec<SocketAddr>,
-    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) hosts: Hosts,
     pub(crate) heartbeat_interval: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) recheck_interval: Duration,

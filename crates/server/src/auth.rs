@@ -176,7 +176,7 @@ fn anonymous_allowed(app: &App, headers: &HeaderMap) -> bool {
     let by_setting = match app.auth.anonymous {
         Anonymous::Always => true,
         Anonymous::Never => false,
-        Anonymous::Loopback => app.listening.iter().all(|address| address.ip().is_loopback()),
+        Anonymous::Loopback => app.hosts.listening.iter().all(|address| address.ip().is_loopback()),
     };
     by_setting
         && headers

@@ -5,13 +5,14 @@
 //! reads the environment.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use identity::tokens::{IssuerSettings, KeysAt, TokenAlgorithm};
+use ipnet::IpNet;
 use providers::settings::ProviderSettings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,9 @@ pub struct ServerConfig {
     /// Where clients reach the server, such as `https://chat.example.com`: the built-in issuer names itself by it. By
     /// default the first address listened on.
     pub public_url: Option<String>,
+    /// Addresses or networks of proxies whose `X-Forwarded-Proto`, `X-Forwarded-Host` and `Forwarded` are believed, such as
+    /// `10.0.0.0/8`.
+    pub trusted_proxies: Vec<String>,
     /// Connections at once; further ones wait to be accepted.
     pub max_connections: usize,
     /// How long a request's head may take, and how long a connection may idle between requests.
@@ -103,6 +107,17 @@ pub struct TrustedIssuer {
     /// Refuses whoever has none of the roles `admin` and `developer`.
     #[serde(default)]
     pub require_role: bool,
+}
+
+impl ServerConfig {
+    /// The networks of the proxies; an address alone is a network of one.
+    pub(crate) fn trusted_proxies(&self) -> Result<Vec<IpNet>, ConfigError> {
+        let network = |text: &String| {
+            let address = || text.parse::<IpAddr>().map(IpNet::from);
+            text.parse().or_else(|_| address()).map_err(|_| ConfigError::Proxy(text.clone()))
+        };
+        self.trusted_proxies.iter().map(network).collect()
+    }
 }
 
 impl AuthConfig {
@@ -214,6 +229,7 @@ impl Default for ServerConfig {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
             allowed_hosts: Vec::new(),
             public_url: None,
+            trusted_proxies: Vec::new(),
             max_connections: 16_384,
             header_timeout_ms: 20_000,
             body_timeout_ms: 60_000,
@@ -303,6 +319,9 @@ pub enum ConfigError {
         "auth.issuers: {0:?} is no algorithm that tokens may be signed by; take RS256, PS256, ES256 or their kin"
     )]
     Algorithm(String),
+    /// A proxy that can't be told from others.
+    #[error("server.trusted_proxies: {0:?} is neither an address nor a network such as 10.0.0.0/8")]
+    Proxy(String),
     /// `provider/model` expected.
     #[error("{setting}: {value:?} is not provider/model of a configured provider")]
     ModelName {

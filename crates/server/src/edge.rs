@@ -1,4 +1,5 @@
-//! What every request passes before a router sees it: an id, the check of its `Host`, the catching of panics, one log line.
+//! What every request passes before a router sees it: an id, the check of its `Host`, a browser's preflight, the catching of
+//! panics, one log line.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -14,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Request, Version};
 use tower::Service;
 
 use crate::app::App;
-use crate::auth::is_loopback_name;
+use crate::cors;
 use crate::dialects::codmir::CodmirError;
 use crate::request_id::{self, X_REQUEST_ID};
 
@@ -55,8 +56,9 @@ where
         let served = request_id::scope(id.clone(), async move {
             let started = tokio::time::Instant::now();
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-            let response = match check_host(&app, &request) {
-                Ok(()) => serve(router, request.map(Body::new)).await,
+            let response = match check_host(&app, &request).map(|()| cors::preflight(&request)) {
+                Ok(None) => serve(router, request.map(Body::new)).await,
+                Ok(Some(allowed)) => allowed,
                 Err(error) => error.into_response(),
             };
             tracing::debug!(
@@ -67,7 +69,7 @@ where
                 duration_ms = started.elapsed().as_millis(),
                 "answered"
             );
-            Ok(with_id(response, &id))
+            Ok(cors::open(with_id(response, &id)))
         });
         Box::pin(served)
     }
@@ -105,18 +107,7 @@ fn with_id(mut response: Response, id: &str) -> Response {
 fn check_host<B>(app: &App, request: &Request<B>) -> Result<(), CodmirError> {
     let host = single_host(request.headers(), request.version())?;
     let Some(host) = host else { return Ok(()) };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let listened_on = |name: &str| {
-        let ip = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-        ip.is_ok_and(|ip| {
-            app.listening.iter().any(|address| address.ip() == ip || address.ip().is_unspecified())
-        })
-    };
-    let allowed = |name: &str| app.allowed_hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
-    if is_loopback_name(name) || listened_on(name) || allowed(name) || allowed(host) {
+    if app.hosts.is_ours(host) {
         return Ok(());
     }
     let message = "this server is not known by that host name; add it to server.allowed_hosts";

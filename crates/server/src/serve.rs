@@ -23,6 +23,7 @@ use crate::app::{App, Parts};
 use crate::auth::AdminToken;
 use crate::config::{self, Config, ConfigError};
 use crate::listen::{self, Connections};
+use crate::public_address::Hosts;
 use crate::router;
 
 pub(crate) mod first_start;
@@ -180,11 +181,14 @@ impl Server {
             assistants,
             conversations,
             identity,
-            public_url,
+            hosts: Hosts {
+                public_url,
+                listening: addresses.clone(),
+                trusted_proxies: config.server.trusted_proxies()?,
+                allowed: config.server.allowed_hosts,
+            },
             auth: config.auth,
             admin_token,
-            listening: addresses.clone(),
-            allowed_hosts: config.server.allowed_hosts,
             heartbeat_interval: Duration::from_millis(config.server.heartbeat_interval_ms.max(1)),
             body_timeout: Duration::from_millis(config.server.body_timeout_ms),
             recheck_interval,

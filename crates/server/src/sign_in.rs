@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use identity::Fault;
 use identity::issuer::{GrantError, LoginError, TokenResponse};
@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::auth::SignedIn;
 use crate::body::Json;
 use crate::dialects::codemie::CodeMieError;
+use crate::public_address::PublicAddress;
 use crate::request_id;
 
 mod error;
@@ -53,10 +54,10 @@ pub(crate) fn wrong_method() -> Response {
 async fn discovery(
     State(app): State<App>,
     Path(realm): Path<String>,
-    headers: HeaderMap,
+    PublicAddress(address): PublicAddress,
 ) -> Result<Response, SignInError> {
     check_realm(&app, &realm)?;
-    Ok(axum::Json(app.identity.issuer.discovery(&reached_at(&app, &headers))).into_response())
+    Ok(axum::Json(app.identity.issuer.discovery(&address)).into_response())
 }
 
 /// The keys that sign tokens (RFC 7517).
@@ -157,15 +158,6 @@ pub(crate) async fn user(
 
 fn check_realm(app: &App, realm: &str) -> Result<(), SignInError> {
     if realm == app.identity.issuer.realm() { Ok(()) } else { Err(SignInError::unknown_realm()) }
-}
-
-/// Scheme, host and port as the caller knows them; the host was checked at the edge.
-fn reached_at(app: &App, headers: &HeaderMap) -> String {
-    match (&app.public_url, headers.get(HOST).and_then(|host| host.to_str().ok())) {
-        (Some(url), _) => url.clone(),
-        (None, Some(host)) => format!("http://{host}"),
-        (None, None) => String::new(),
-    }
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -10,6 +10,7 @@ mod codemie;
 mod codemie_assistants;
 mod codemie_conversations;
 mod codemie_page;
+mod cors;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
@@ -19,6 +20,7 @@ mod harness;
 mod models;
 mod ownership;
 mod program;
+mod public_address;
 mod revocation;
 mod rights;
 mod secrets;

@@ -12,12 +12,13 @@ use testkit::ManualClock;
 use testkit::upstream::{Reply, Upstream, openai_stream};
 
 use harness::TestServer;
-use node::Provider;
+use provider::Provider;
 
 #[expect(dead_code, reason = "these tests look at less of it")]
 #[path = "../it/harness.rs"]
 mod harness;
 mod node;
+mod provider;
 
 const ASSISTANT: &str = "/code-assistant-api/v1/assistants/05959338-06de-477d-9cc3-08369f858057/model";
 const PASSWORD: &str = "correct horse & battery";

@@ -1,30 +1,39 @@
-//! The scripts of this folder as processes of their own, run by Node beside the packages that they use.
+//! Scripts as processes of their own, run by Node beside the packages that they use.
 
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use chat::ids::random_base62;
-use serde_json::Value;
-use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::timeout;
 
 /// Longer than a script takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs a script to its end, with these values in its environment; gives what it printed. A script that misses something
 /// tells what, and fails.
 pub(crate) async fn run(script: &str, values: &[(&str, &str)]) -> String {
-    let child = node(script, values).spawn().expect("node starts");
-    let ended = timeout(PATIENCE, child.wait_with_output()).await;
-    let output = ended.expect("it does not hang").expect("it ends");
-    assert!(output.status.success(), "{script} failed: see its message above");
-    String::from_utf8(output.stdout).expect("it prints UTF-8")
+    let mut printed = String::new();
+    follow(script, values, |line| printed += line).await;
+    printed
 }
 
-fn node(script: &str, values: &[(&str, &str)]) -> Command {
+/// As [`run`], and hands over each line as soon as it is printed.
+pub(crate) async fn follow(script: &str, values: &[(&str, &str)], mut told: impl FnMut(&str)) {
+    let mut child = node(script, values).spawn().expect("node starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let ended = timeout(PATIENCE, async {
+        while let Some(line) = lines.next_line().await.expect("it prints UTF-8") {
+            told(&line);
+        }
+        child.wait().await.expect("it ends")
+    });
+    assert!(ended.await.expect("it does not hang").success(), "{script} failed: see its message above");
+}
+
+/// The process of a script, before it starts; killed when it is dropped.
+pub(crate) fn node(script: &str, values: &[(&str, &str)]) -> Command {
     let mut command = Command::new("node");
     command.current_dir(folder()).arg(script).envs(values.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -36,59 +45,6 @@ fn node(script: &str, values: &[(&str, &str)]) -> Command {
     reason = "a test has no configuration to be told by where the packages are"
 )]
 fn folder() -> PathBuf {
-    let folder = std::env::var_os("OPENID_FOLDER");
-    folder.expect("run this by `cargo xtask test openid`, which fetches the packages").into()
-}
-
-/// A running `oidc-provider`; killed when it is dropped.
-pub(crate) struct Provider {
-    pub(crate) issuer: String,
-    process: Child,
-    secret: String,
-    /// Its keys are what outlives it.
-    data: TempDir,
-}
-
-/// What it gave at one sign-in of its service and its person.
-pub(crate) struct Given(Value);
-
-impl Provider {
-    pub(crate) async fn start() -> Self {
-        let (data, secret) = (TempDir::new().expect("a temporary directory"), random_base62(20));
-        let (process, issuer) = listening("0", &secret, &data).await;
-        Self { issuer, process, secret, data }
-    }
-
-    /// Ends it and starts it again in the same place, with a new key in front of the old one.
-    pub(crate) async fn restart(&mut self) {
-        self.process.kill().await.expect("it ran");
-        let port = self.issuer.rsplit(':').next().expect("an issuer has a port");
-        let (process, issuer) = listening(port, &self.secret, &self.data).await;
-        assert_eq!(issuer, self.issuer);
-        self.process = process;
-    }
-
-    pub(crate) async fn sign_in(&self) -> Given {
-        let values = [("ISSUER", self.issuer.as_str()), ("SECRET", &self.secret)];
-        let printed = run("sign_in.mjs", &values).await;
-        Given(serde_json::from_str(&printed).expect("it prints JSON"))
-    }
-}
-
-impl Given {
-    pub(crate) fn token(&self, name: &str) -> &str {
-        self.0[name].as_str().expect("there is one of this name")
-    }
-}
-
-/// The process, and the issuer that it printed.
-async fn listening(port: &str, secret: &str, data: &TempDir) -> (Child, String) {
-    let keys = data.path().join("keys.json");
-    let keys = keys.to_str().expect("the path is UTF-8");
-    let values = [("PORT", port), ("SECRET", secret), ("KEYS", keys)];
-    let mut process = node("provider.mjs", &values).spawn().expect("node starts");
-    let stdout = process.stdout.take().expect("it is piped");
-    let mut lines = BufReader::new(stdout).lines();
-    let printed = timeout(PATIENCE, lines.next_line()).await.expect("it does not hang");
-    (process, printed.expect("it prints UTF-8").expect("the provider listens"))
+    let folder = std::env::var_os("NODE_FOLDER");
+    folder.expect("run this by `cargo xtask test`, which fetches the packages").into()
 }

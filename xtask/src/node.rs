@@ -1,8 +1,9 @@
-//! `test openid`: OpenID clients and a provider that others wrote, which npm fetches into a folder below `target/`.
+//! The scripts of tests beside the suite, which Node runs, and the packages that npm fetches for them into a folder below
+//! `target/`.
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -10,27 +11,33 @@ use anyhow::{Context, anyhow, bail, ensure};
 use crate::beside::skip;
 use crate::cargo::{Cargo, root, succeed};
 
-/// The scripts, and the packages that they use.
-const SCRIPTS: &str = "crates/server/tests/openid";
 /// The oldest that the packages run on.
 const NODE: u32 = 20;
 /// The packages are those of the lock once this is a copy of it.
 const STAMP: &str = "installed-lock.json";
 
-/// Runs the tests, or says in one sentence why there is nothing to run them with.
-pub(crate) fn test(cargo: Cargo) -> anyhow::Result<()> {
-    let (scripts, folder) = (root().join(SCRIPTS), root().join("target/openid"));
+/// Runs the test of this name, whose scripts and lock are in the folder of its name, or says in one sentence why there is
+/// nothing to run it with.
+pub(crate) fn test(cargo: Cargo, name: &str) -> anyhow::Result<()> {
+    let Some(folder) = folder(name)? else { return Ok(()) };
+    let mut tests = cargo.command(&format!("test --workspace --locked --test {name}"));
+    succeed(tests.env("NODE_FOLDER", folder))
+}
+
+/// A folder where the scripts lie beside their packages; none if there can't be one, which is said.
+fn folder(name: &str) -> anyhow::Result<Option<PathBuf>> {
+    let scripts = format!("crates/server/tests/{name}");
+    let folder = root().join("target").join(name);
     if let Err(reason) = look_for_node() {
         skip(&reason);
-        return Ok(());
+        return Ok(None);
     }
-    copy(&scripts, &folder)?;
-    if !is_installed(&folder) && !install(&folder)? {
-        skip(&anyhow!("npm could not fetch the packages of {SCRIPTS}: see its message above"));
-        return Ok(());
+    copy(&root().join(&scripts), &folder)?;
+    if !is_installed(&folder) && !install(&folder, &scripts)? {
+        skip(&anyhow!("npm could not fetch the packages of {scripts}: see its message above"));
+        return Ok(None);
     }
-    let mut tests = cargo.command("test --workspace --locked --test openid");
-    succeed(tests.env("OPENID_FOLDER", folder))
+    Ok(Some(folder))
 }
 
 fn look_for_node() -> anyhow::Result<()> {
@@ -68,8 +75,8 @@ fn is_installed(folder: &Path) -> bool {
 }
 
 /// Lets npm fetch what the lock pins; whether it could.
-fn install(folder: &Path) -> anyhow::Result<bool> {
-    println!("fetching the packages of {SCRIPTS} (10 MB)");
+fn install(folder: &Path, scripts: &str) -> anyhow::Result<bool> {
+    println!("fetching the packages of {scripts}");
     let npm = Command::new("npm")
         .current_dir(folder)
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
@@ -79,7 +86,7 @@ fn install(folder: &Path) -> anyhow::Result<bool> {
     let told = String::from_utf8_lossy(&npm.stderr);
     // No fault of the network: the lock is not that of `package.json`, or a package is not the one of the lock.
     if ["EUSAGE", "EINTEGRITY"].iter().any(|code| told.contains(code)) {
-        bail!("npm refuses the packages of {SCRIPTS}: {told}");
+        bail!("npm refuses the packages of {scripts}: {told}");
     }
     if !npm.status.success() {
         eprint!("{told}");
