@@ -91,6 +91,8 @@ pub struct Principal {
     account: AccountId,
     sign_in: SignIn,
     scopes: Scopes,
+    /// The public id of the API key.
+    key: Option<String>,
 }
 
 impl Principal {
@@ -106,7 +108,12 @@ impl Principal {
 
     /// The owner of valid credentials that are good for `scopes`.
     pub fn signed_in(account: AccountId, sign_in: SignIn, scopes: Scopes) -> Self {
-        Self { account, sign_in, scopes }
+        Self { account, sign_in, scopes, key: None }
+    }
+
+    /// The owner of the API key of this public id, on which messages are counted too.
+    pub fn by_key(account: AccountId, key: String, scopes: Scopes) -> Self {
+        Self { key: Some(key), ..Self::signed_in(account, SignIn::Key, scopes) }
     }
 
     /// What this caller's things belong to.
@@ -117,6 +124,11 @@ impl Principal {
     /// How the caller has signed in.
     pub fn sign_in(&self) -> SignIn {
         self.sign_in
+    }
+
+    /// The public id of the API key that the caller has signed in by.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     /// Whether the caller's credentials are good for this.

@@ -52,5 +52,5 @@ pub use directory::{Directory, DirectoryError, IssuedSecret, User, generated_pas
 pub use fault::Fault;
 pub use identity::{FirstStart, Identity, Parts, SignInError};
 pub use issuer::{Issuer, IssuerConfig};
-pub use keys::{IssuedKey, Keys, KeysError};
+pub use keys::{IssuedKey, KeyRights, Keys, KeysError};
 pub use tokens::{TokenError, Tokens};

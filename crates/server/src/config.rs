@@ -38,6 +38,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Turns.
     pub turn: TurnConfig,
+    /// How much callers may ask for.
+    pub limits: LimitsConfig,
     /// Names of models.
     pub models: ModelsConfig,
     /// The providers by name. Without any, `OPENAI_API_KEY` and `ANTHROPIC_API_KEY` make one each.
@@ -163,6 +165,14 @@ pub struct TurnConfig {
     pub checkpoint_interval_ms: u64,
 }
 
+/// How much callers may ask for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Messages in thirty days of an account without a limit of its own; none by default.
+    pub messages: Option<u32>,
+}
+
 /// Names of models.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -201,6 +211,7 @@ impl Default for Config {
             server: ServerConfig::default(),
             auth: AuthConfig::default(),
             turn: TurnConfig::default(),
+            limits: LimitsConfig::default(),
             models: ModelsConfig::default(),
             providers: BTreeMap::new(),
             log: LogConfig::default(),
@@ -256,9 +267,15 @@ impl Default for LogConfig {
     }
 }
 
-impl TurnConfig {
+impl Config {
     /// As the core takes it.
-    pub(crate) fn settings(&self) -> chat::Settings {
+    pub(crate) fn chat_settings(&self) -> chat::Settings {
+        chat::Settings { message_limit: self.limits.messages, ..self.turn.settings() }
+    }
+}
+
+impl TurnConfig {
+    fn settings(&self) -> chat::Settings {
         chat::Settings {
             head_wait: Duration::from_millis(self.head_wait_ms),
             max_duration: Duration::from_millis(self.max_duration_ms),

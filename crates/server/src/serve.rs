@@ -141,7 +141,7 @@ impl Server {
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
         let chat =
-            Chat::start(turns, models.catalog, clock.clone(), config.turn.settings(), turn_tasks.clone())
+            Chat::start(turns, models.catalog, clock.clone(), config.chat_settings(), turn_tasks.clone())
                 .await?;
         let conversations = Conversations::new(conversations, chat.clone(), clock.clone());
         let mut listeners = Vec::with_capacity(config.server.listen.len());

@@ -27,6 +27,7 @@ mod assistants;
 mod conversations;
 mod identity;
 mod open_turn;
+mod quota;
 mod read;
 mod rows;
 mod values;
@@ -39,12 +40,13 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
     (4, "own assistants", include_str!("../migrations/0004_own_assistants.sql")),
     (5, "conversations", include_str!("../migrations/0005_conversations.sql")),
+    (7, "limits", include_str!("../migrations/0007_limits.sql")),
 ];
 
 /// Why the database can't be opened.
@@ -126,7 +128,7 @@ async fn migrate(
     dir: &Path,
     now: Timestamp,
 ) -> Result<(), OpenStoreError> {
-    let known = MIGRATIONS.len() as i64;
+    let known = MIGRATIONS.last().map_or(0, |(version, _, _)| *version);
     let migrated: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')")
             .fetch_one(&mut *connection)

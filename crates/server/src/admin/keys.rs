@@ -35,8 +35,7 @@ async fn create_key(
     Json { value: new, .. }: Json<wire::NewKey>,
 ) -> Result<Response, CodmirError> {
     let keys = &admin.identity.keys;
-    let issued = keys.create_scoped(&new.account, &new.label, new.scopes(), new.expires_at).await;
-    let issued = issued?;
+    let issued = keys.create_scoped(&new.account, &new.label, new.rights()).await?;
     let body =
         wire::IssuedKey { id: issued.id, key: issued.secret.into(), account: new.account, label: new.label };
     Ok((StatusCode::CREATED, axum::Json(body)).into_response())

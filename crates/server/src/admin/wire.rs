@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use chat::{Scope, Scopes};
-use identity::IssuedSecret;
 use identity::store::{Kind, Member as StoredMember, Profile, Roles, StoredClient, StoredKey, StoredProject};
+use identity::{IssuedSecret, KeyRights};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -321,9 +321,13 @@ pub(crate) struct NewKey {
 }
 
 impl NewKey {
-    pub(crate) fn scopes(&self) -> Scopes {
+    pub(crate) fn rights(&self) -> KeyRights {
         let listed = |scopes: &Vec<ScopeName>| scopes.iter().map(|scope| scope.0).collect();
-        self.scopes.as_ref().map_or(Scopes::EVERYDAY, listed)
+        KeyRights {
+            scopes: self.scopes.as_ref().map_or(Scopes::EVERYDAY, listed),
+            expires_at: self.expires_at,
+            message_limit: None,
+        }
     }
 }
 

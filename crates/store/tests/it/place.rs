@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chat::assistants::AssistantStore;
 use chat::clock::Clock as _;
 use chat::conversations::ConversationStore;
@@ -64,6 +63,8 @@ impl DataPlace {
             turn: TurnId::new(&self.clock),
             name: name.to_owned(),
             account,
+            key: None,
+            message_limit: None,
             dialect: Dialect::Codmir,
             conversation: ConversationId::new(&self.clock),
             conversation_name: "sess_1".to_owned(),
@@ -88,17 +89,17 @@ impl DataPlace {
 /// An empty store for the suite.
 pub(crate) struct FreshStore {
     store: SqliteStore,
-    place: DataPlace,
+    /// Goes with the store.
+    _place: DataPlace,
 }
 
 impl FreshStore {
     pub(crate) async fn new() -> Self {
         let place = DataPlace::new();
-        Self { store: place.open().await, place }
+        Self { store: place.open().await, _place: place }
     }
 }
 
-#[async_trait]
 impl StoreUnderTest for FreshStore {
     fn turns(&self) -> &dyn TurnStore {
         &self.store
@@ -122,14 +123,5 @@ impl StoreUnderTest for FreshStore {
 
     fn issuer(&self) -> &dyn IssuerStore {
         &self.store
-    }
-
-    async fn set_message_limit(&self, account: AccountId, limit: Option<u32>) {
-        sqlx::query("UPDATE accounts SET message_limit = ? WHERE id = ?")
-            .bind(limit)
-            .bind(account.as_bytes().as_slice())
-            .execute(&mut self.place.outside().await)
-            .await
-            .unwrap();
     }
 }
