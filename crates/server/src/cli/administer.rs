@@ -1,6 +1,8 @@
 //! `latimer users`, `clients`, `projects`, `keys`: lines of fields with tabs between them on standard output, remarks on
 //! standard error.
 
+use std::str::FromStr;
+
 use clap::Subcommand;
 use secrecy::SecretString;
 
@@ -24,7 +26,7 @@ pub(super) enum Task {
     /// Make and list projects, and who is in them
     #[command(subcommand)]
     Projects(projects::Task),
-    /// Make, list and revoke API keys
+    /// Make, list, change and revoke API keys
     #[command(subcommand)]
     Keys(keys::Task),
 }
@@ -39,6 +41,21 @@ pub(super) async fn run(config: &Config, task: Task) -> anyhow::Result<()> {
     };
     reach.close().await;
     done
+}
+
+/// A limit of messages, or none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit(Option<u32>);
+
+impl FromStr for Limit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|limit| Self(Some(limit))).map_err(|_| "a whole number from 0, or none")
+    }
 }
 
 /// What is disabled, and since when.

@@ -64,7 +64,7 @@ fn administer(home: &Path) -> (String, String) {
     assert_eq!(username, "ada");
     assert_eq!(
         user(home, "ada"),
-        ["ada", "person", "developer", "Ada Lovelace", "ada@example.com", "enabled"]
+        ["ada", "person", "developer", "Ada Lovelace", "ada@example.com", "enabled", "-", "0"]
     );
     let changed =
         ["users", "change", id, "--role", "admin", "--role", "developer", "--email", "", "--disable"];
@@ -173,6 +173,24 @@ async fn a_password_is_read_from_standard_input() {
 }
 
 #[test]
+fn limits_are_set_and_taken_away() {
+    let home = home();
+    lines(home.path(), &["users", "add", "ada", "--limit", "100"]);
+    lines(home.path(), &["keys", "create", "--account", "ada", "--limit", "7"]);
+    let key = line(home.path(), &["keys", "list"]);
+    assert_eq!((user(home.path(), "ada")[6..].join(" "), key[8..].join(" ")), ("100 0".into(), "7 0".into()));
+
+    let ada = line(home.path(), &["users", "change", "ada", "--limit", "none"]);
+    let key = line(home.path(), &["keys", "change", &key[0], "--limit", "0"]);
+
+    assert_eq!((ada[7..].join(" "), key[8..].join(" ")), ("- 0".into(), "0 0".into()));
+    let unknown = run(home.path(), &["keys", "change", "key_9", "--limit", "1"]);
+    assert_eq!(refusal(&unknown), "key not found");
+    let wrong = run(home.path(), &["users", "change", "ada", "--limit", "-1"]);
+    assert!(!wrong.status.success(), "{wrong:?}");
+}
+
+#[test]
 fn keys_are_made_for_less_than_everything() {
     let home = home();
     let create = ["keys", "create", "--account", "ada", "--scope", "documents", "--scope", "chat"];
@@ -181,7 +199,7 @@ fn keys_are_made_for_less_than_everything() {
 
     let key = line(home.path(), &["keys", "list"]);
 
-    assert_eq!(key[4..], ["valid", "chat,documents", "2098-12-31T23:00:00Z", "-"]);
+    assert_eq!(key[4..], ["valid", "chat,documents", "2098-12-31T23:00:00Z", "-", "-", "0"]);
     let unknown = run(home.path(), &["keys", "create", "--account", "ada", "--scope", "root"]);
     assert!(unknown.stderr.contains("chat, documents, assistants, admin"), "{unknown:?}");
     assert!(!unknown.status.success());

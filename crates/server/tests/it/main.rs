@@ -16,6 +16,7 @@ mod embedded;
 #[cfg(unix)]
 mod first_start;
 mod harness;
+mod limits;
 mod models;
 mod ownership;
 mod program;

@@ -77,6 +77,7 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("GET /auth/admin/realms/{realm}/users", &[("{realm}", Realm), ("?email", Email)]),
     ("GET /api/admin/keys", &[]),
     ("POST /api/admin/keys", &[]),
+    ("PATCH /api/admin/keys/{keyId}", &[("{keyId}", Key)]),
     ("DELETE /api/admin/keys/{keyId}", &[("{keyId}", Key)]),
     ("GET /api/admin/users", &[]),
     ("POST /api/admin/users", &[]),
@@ -511,7 +512,7 @@ async fn no_key_of_an_account_administers() {
     };
     let before = state().await;
     let administration: Vec<_> = CASES.iter().filter(|(route, _)| route.contains("/api/admin/")).collect();
-    assert_eq!(administration.len(), 19);
+    assert_eq!(administration.len(), 20);
     for (route, _) in administration {
         let (method, path) = route.split_once(' ').expect("method and path");
         let request = || {
