@@ -1,9 +1,12 @@
-//! Administration over HTTP: users, service clients, projects and keys, for administrators and for the commands on this
+//! Administration over HTTP: users, service clients, projects, keys and usage, for administrators and for the commands on this
 //! machine, which ask a running server or, if none runs, the same routes over the data directory.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
+use chat::clock::Clock;
+use chat::usage::UsageStore;
 use identity::{DirectoryError, Identity, KeysError};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -11,11 +14,13 @@ use crate::app::App;
 use crate::auth::AdminToken;
 use crate::body::BodyTimeout;
 use crate::dialects::codmir::CodmirError;
+use crate::prices::Prices;
 
 mod clients;
 mod file;
 mod keys;
 mod projects;
+pub(crate) mod usage;
 mod users;
 pub(crate) mod wire;
 
@@ -26,14 +31,23 @@ pub(crate) use file::{AdminFile, reachable};
 pub(crate) struct Admin {
     pub(crate) identity: Identity,
     pub(crate) token: AdminToken,
+    pub(crate) usage: Arc<dyn UsageStore>,
+    pub(crate) prices: Prices,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) body_timeout: Duration,
 }
 
 impl Admin {
     /// Of a running server.
     pub(crate) fn of(app: &App) -> Self {
-        let (identity, token) = (app.identity.clone(), app.admin_token.clone());
-        Self { identity, token, body_timeout: app.body_timeout }
+        Self {
+            identity: app.identity.clone(),
+            token: app.admin_token.clone(),
+            usage: app.usage.clone(),
+            prices: app.prices.clone(),
+            clock: app.clock.clone(),
+            body_timeout: app.body_timeout,
+        }
     }
 }
 
@@ -61,4 +75,5 @@ pub(crate) fn router() -> OpenApiRouter<Admin> {
         .merge(clients::router())
         .merge(projects::router())
         .merge(keys::router())
+        .merge(usage::router())
 }

@@ -42,6 +42,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Names of models.
     pub models: ModelsConfig,
+    /// What models cost, by `provider/model` with `*` for anything; the most exact name counts.
+    pub prices: BTreeMap<String, Price>,
     /// The providers by name. Without any, `OPENAI_API_KEY` and `ANTHROPIC_API_KEY` make one each.
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Logs.
@@ -183,6 +185,18 @@ pub struct ModelsConfig {
     pub aliases: BTreeMap<String, String>,
 }
 
+/// What a model costs: credits for 1,000 tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Those read.
+    #[serde(default)]
+    pub prompt: f64,
+    /// Those written.
+    #[serde(default)]
+    pub completion: f64,
+}
+
 /// Logs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -213,6 +227,7 @@ impl Default for Config {
             turn: TurnConfig::default(),
             limits: LimitsConfig::default(),
             models: ModelsConfig::default(),
+            prices: BTreeMap::new(),
             providers: BTreeMap::new(),
             log: LogConfig::default(),
         }
@@ -320,6 +335,9 @@ pub enum ConfigError {
         "auth.issuers: {0:?} is no algorithm that tokens may be signed by; take RS256, PS256, ES256 or their kin"
     )]
     Algorithm(String),
+    /// No price, or not of a model.
+    #[error("prices.{0:?}: prices are of provider/model, such as \"openai/gpt-*\", and not below 0")]
+    Price(String),
     /// `provider/model` expected.
     #[error("{setting}: {value:?} is not provider/model of a configured provider")]
     ModelName {

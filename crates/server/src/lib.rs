@@ -13,6 +13,7 @@ mod health;
 mod idempotency;
 mod listen;
 mod openapi;
+mod prices;
 mod private_file;
 mod request_id;
 mod router;

@@ -9,6 +9,7 @@ use chat::assistants::{AssistantStore, Assistants};
 use chat::clock::{Clock, SystemClock};
 use chat::conversations::{ConversationStore, Conversations};
 use chat::store::TurnStore;
+use chat::usage::UsageStore;
 use chat::{Chat, Tasks};
 use identity::store::{AccountStore, IssuerStore, KeyStore};
 use identity::tokens::HttpKeySets;
@@ -23,6 +24,7 @@ use crate::app::{App, Parts};
 use crate::auth::AdminToken;
 use crate::config::{self, Config, ConfigError};
 use crate::listen::{self, Connections};
+use crate::prices::Prices;
 use crate::router;
 
 pub(crate) mod first_start;
@@ -92,6 +94,8 @@ pub struct Stores {
     pub assistants: Arc<dyn AssistantStore>,
     /// Conversations as a whole.
     pub conversations: Arc<dyn ConversationStore>,
+    /// What turns have cost.
+    pub usage: Arc<dyn UsageStore>,
 }
 
 /// A running server.
@@ -125,6 +129,7 @@ impl Server {
             issuer: store.clone(),
             assistants: store.clone(),
             conversations: store.clone(),
+            usage: store.clone(),
         };
         let server = Self::start_over(config, clock, stores).await?;
         Ok(Self { store: Some(store), ..server })
@@ -136,7 +141,8 @@ impl Server {
         clock: Arc<dyn Clock>,
         stores: Stores,
     ) -> Result<Self, StartError> {
-        let Stores { turns, keys, accounts, issuer, assistants, conversations } = stores;
+        let Stores { turns, keys, accounts, issuer, assistants, conversations, usage } = stores;
+        let prices = Prices::new(&config.prices)?;
         let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
@@ -155,7 +161,7 @@ impl Server {
             keys,
             accounts,
             issuer,
-            clock,
+            clock: clock.clone(),
             tasks: turn_tasks.clone(),
             config: IssuerConfig::new(public_url.clone().unwrap_or_else(|| reached_at(&addresses))),
             issuers: config.auth.trusted_issuers()?,
@@ -176,6 +182,9 @@ impl Server {
             assistants,
             conversations,
             identity,
+            usage,
+            prices,
+            clock,
             public_url,
             auth: config.auth,
             admin_token,
@@ -266,21 +275,22 @@ async fn open_store(data_dir: &Path, clock: &dyn Clock) -> Result<Arc<SqliteStor
 
 /// Administration of a data directory that no server has: what is served there, without the serving. Nobody is made, and
 /// other issuers are not asked.
-pub(crate) async fn open_administration(data_dir: &Path) -> Result<(Admin, Arc<SqliteStore>), StartError> {
-    let clock = Arc::new(SystemClock);
-    let store = open_store(data_dir, clock.as_ref()).await?;
+pub(crate) async fn open_administration(config: &Config) -> Result<(Admin, Arc<SqliteStore>), StartError> {
+    let (clock, prices) = (Arc::new(SystemClock), Prices::new(&config.prices)?);
+    let store = open_store(&config.data_dir, clock.as_ref()).await?;
     let identity = Identity::start(identity::Parts {
         keys: store.clone(),
         accounts: store.clone(),
         issuer: store.clone(),
-        clock,
+        clock: clock.clone(),
         tasks: Tasks::new(),
         config: IssuerConfig::new(""),
         issuers: Vec::new(),
         source: key_sets()?,
     })
     .await?;
-    let admin = Admin { identity, token: AdminToken::new(), body_timeout: Duration::MAX };
+    let (token, usage, body_timeout) = (AdminToken::new(), store.clone(), Duration::MAX);
+    let admin = Admin { identity, token, usage, prices, clock, body_timeout };
     Ok((admin, store))
 }
 

@@ -13,6 +13,7 @@ use chat::store::{
     StoredConversation, StoredTurn, TurnStore,
 };
 use chat::turn::{Dialect, MessageRef};
+use chat::usage::{DayUsage, UsageStore};
 use jiff::Timestamp;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
@@ -30,6 +31,7 @@ mod open_turn;
 mod quota;
 mod read;
 mod rows;
+mod usage;
 mod values;
 mod writer;
 
@@ -227,6 +229,13 @@ impl TurnStore for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let read = sqlx::query("SELECT 1").execute(&self.readers).await;
         read.map(|_| ()).map_err(|error| store_error(&error))
+    }
+}
+
+#[async_trait]
+impl UsageStore for SqliteStore {
+    async fn usage(&self, from: Timestamp, until: Timestamp) -> Result<Vec<DayUsage>, StoreError> {
+        usage::usage(&self.readers, from, until).await.map_err(|error| store_error(&error))
     }
 }
 

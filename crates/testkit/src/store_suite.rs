@@ -1,5 +1,5 @@
-//! The suite that every store passes: one function for each promise of `chat::store`, `chat::assistants` and
-//! `identity::store`.
+//! The suite that every store passes: one function for each promise of `chat::store`, `chat::assistants`,
+//! `chat::usage` and `identity::store`.
 //!
 //! ```text
 //! testkit::store_suite!(MyStore::in_a_new_place().await);
@@ -19,6 +19,7 @@ use chat::store::{
     OpenTurn, Opened, Place, StoredConversation, StoredTurn, TurnStore,
 };
 use chat::turn::{Dialect, MessageRef, ModelName, Outcome, Side, TurnEnd, WhenUnread};
+use chat::usage::UsageStore;
 use chat::{Transcript, TurnLog};
 use identity::store::{AccountStore, IssuerStore, KeyStore};
 
@@ -38,6 +39,7 @@ pub mod people;
 pub mod projects;
 pub mod quota;
 pub mod repeats;
+pub mod usage;
 
 /// A store to be judged: its ports.
 pub trait StoreUnderTest: Send + Sync + 'static {
@@ -48,6 +50,9 @@ pub trait StoreUnderTest: Send + Sync + 'static {
     fn conversations(&self) -> &dyn ConversationStore;
     /// The port of the core: assistants.
     fn assistants(&self) -> &dyn AssistantStore;
+
+    /// The port of the core: what turns have cost.
+    fn usage(&self) -> &dyn UsageStore;
 
     /// The port of identity: keys.
     fn keys(&self) -> &dyn KeyStore;
@@ -109,6 +114,8 @@ macro_rules! store_suite {
             repeats: a_key_counts_for_a_day, a_key_counts_for_its_account, a_key_counts_for_its_route,
                 a_key_with_another_body_is_a_conflict, a_name_with_another_body_is_a_conflict,
                 a_refused_request_leaves_nothing, the_same_key_is_a_repeat, the_same_name_is_a_repeat;
+            usage: a_turn_that_is_not_kept_has_a_cost, usage_is_summed_by_day_model_and_account,
+                usage_outlives_its_conversation, what_is_settled_stays;
         }
     };
     (@tests $store:expr; $($module:ident: $($promise:ident),+;)+) => {
@@ -340,6 +347,7 @@ mod tests {
             include_str!("store_suite/projects.rs"),
             include_str!("store_suite/quota.rs"),
             include_str!("store_suite/repeats.rs"),
+            include_str!("store_suite/usage.rs"),
         ];
         let promises = modules.iter().flat_map(|module| module.split("pub async fn ").skip(1));
         let forgotten: Vec<_> = promises

@@ -1,4 +1,4 @@
-//! `latimer users`, `clients`, `projects`, `keys`: lines of fields with tabs between them on standard output, remarks on
+//! `latimer users`, `clients`, `projects`, `keys`, `usage`: lines of fields with tabs between them on standard output, remarks on
 //! standard error.
 
 use std::str::FromStr;
@@ -13,6 +13,7 @@ use crate::config::Config;
 mod clients;
 mod keys;
 mod projects;
+mod usage;
 mod users;
 
 #[derive(Debug, Subcommand)]
@@ -29,15 +30,18 @@ pub(super) enum Task {
     /// Make, list, change and revoke API keys
     #[command(subcommand)]
     Keys(keys::Task),
+    /// What turns have cost: what it is by, turns, tokens read, tokens written, credits
+    Usage(usage::Question),
 }
 
 pub(super) async fn run(config: &Config, task: Task) -> anyhow::Result<()> {
-    let reach = Reach::open(&config.data_dir).await?;
+    let reach = Reach::open(config).await?;
     let done = match task {
         Task::Users(task) => users::run(&reach, task).await,
         Task::Clients(task) => clients::run(&reach, task).await,
         Task::Projects(task) => projects::run(&reach, task).await,
         Task::Keys(task) => keys::run(&reach, task).await,
+        Task::Usage(question) => usage::run(&reach, question).await,
     };
     reach.close().await;
     done

@@ -190,6 +190,25 @@ fn limits_are_set_and_taken_away() {
     assert!(!wrong.status.success(), "{wrong:?}");
 }
 
+/// How it is asked for; what it then tells is in `usage.rs`.
+#[test]
+fn usage_is_asked_for_by_days() {
+    let home = home();
+    let days = ["usage", "--from", "2026-01-01", "--to", "2026-01-31", "--by", "day,model,user"];
+    let price = ["--set", "prices.openai/gpt-*.prompt=0.25"];
+
+    let usage = run(home.path(), &[&days[..], &price].concat());
+
+    assert_eq!((usage.status.code(), usage.stdout.as_str()), (Some(0), ""));
+    let said = "2026-01-01 to 2026-01-31: 0 turns, 0 tokens read, 0 written, 0 credits\n";
+    assert_eq!(usage.stderr, said);
+    let refused = run(home.path(), &["usage", "--from", "soon"]);
+    assert_eq!(refusal(&refused), "from must be a day such as 2026-01-31");
+    let refused = run(home.path(), &["usage", "--set", "prices.gpt-5.prompt=1"]);
+    let said = "prices.\"gpt-5\": prices are of provider/model, such as \"openai/gpt-*\", and not below 0";
+    assert_eq!(refusal(&refused), said);
+}
+
 #[test]
 fn keys_are_made_for_less_than_everything() {
     let home = home();

@@ -28,3 +28,4 @@ mod shutdown;
 mod sign_in;
 mod streams;
 mod token_attacks;
+mod usage;

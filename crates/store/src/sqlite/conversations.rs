@@ -84,7 +84,7 @@ pub(super) async fn change(
     Ok(changed.rows_affected() > 0)
 }
 
-/// The idempotency keys of its turns go too: a repeat of what was deleted is a new request.
+/// What its turns have cost stays in the ledger. Their idempotency keys go too: a repeat of what was deleted is a new request.
 pub(super) async fn delete(
     db: &mut SqliteConnection,
     Named { account, dialect, name }: &Named,
@@ -97,6 +97,7 @@ pub(super) async fn delete(
             .fetch_optional(&mut *db)
             .await?;
     let Some(id) = id else { return Ok(false) };
+    super::usage::keep(&mut *db, &id).await?;
     for statement in [
         "DELETE FROM idempotency_keys WHERE account = ?2 \
          AND turn_name IN (SELECT name FROM turns WHERE conversation = ?1)",

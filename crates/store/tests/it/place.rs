@@ -9,6 +9,7 @@ use chat::conversations::ConversationStore;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::store::{NewMessage, OpenTurn, Place, TurnStore};
 use chat::turn::{Dialect, ModelName};
+use chat::usage::UsageStore;
 use identity::store::{AccountStore, IssuerStore, KeyStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
@@ -110,6 +111,10 @@ impl StoreUnderTest for FreshStore {
     }
 
     fn conversations(&self) -> &dyn ConversationStore {
+        &self.store
+    }
+
+    fn usage(&self) -> &dyn UsageStore {
         &self.store
     }
 
