@@ -16,6 +16,7 @@ use crate::auth::AdminToken;
 use crate::body::BodyTimeout;
 use crate::config::AuthConfig;
 use crate::prices::Prices;
+use crate::rate_limit::RateLimit;
 
 /// The parts that are there for the life of the server. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ pub(crate) struct Parts {
     pub(crate) prices: Prices,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) auth: AuthConfig,
+    pub(crate) rate_limit: RateLimit,
     pub(crate) admin_token: AdminToken,
     /// Where the server is reached, if it is configured: scheme, host and port.
     pub(crate) public_url: Option<String>,

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -173,6 +174,8 @@ pub struct TurnConfig {
 pub struct LimitsConfig {
     /// Messages in thirty days of an account without a limit of its own; none by default.
     pub messages: Option<u32>,
+    /// Requests of an account in a minute; any number by default.
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 /// Names of models.

@@ -16,6 +16,7 @@ use tower::Service;
 use crate::app::App;
 use crate::auth::is_loopback_name;
 use crate::dialects::codmir::CodmirError;
+use crate::rate_limit;
 use crate::request_id::{self, X_REQUEST_ID};
 
 /// Wraps the whole router.
@@ -56,7 +57,7 @@ where
             let started = tokio::time::Instant::now();
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let response = match check_host(&app, &request) {
-                Ok(()) => serve(router, request.map(Body::new)).await,
+                Ok(()) => rate_limit::scope(serve(router, request.map(Body::new))).await,
                 Err(error) => error.into_response(),
             };
             tracing::debug!(

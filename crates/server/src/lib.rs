@@ -15,6 +15,7 @@ mod listen;
 mod openapi;
 mod prices;
 mod private_file;
+mod rate_limit;
 mod request_id;
 mod router;
 mod serve;

@@ -25,6 +25,7 @@ use crate::auth::AdminToken;
 use crate::config::{self, Config, ConfigError};
 use crate::listen::{self, Connections};
 use crate::prices::Prices;
+use crate::rate_limit::RateLimit;
 use crate::router;
 
 pub(crate) mod first_start;
@@ -187,6 +188,7 @@ impl Server {
             clock,
             public_url,
             auth: config.auth,
+            rate_limit: RateLimit::new(config.limits.requests_per_minute),
             admin_token,
             listening: addresses.clone(),
             allowed_hosts: config.server.allowed_hosts,

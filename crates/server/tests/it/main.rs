@@ -20,6 +20,7 @@ mod limits;
 mod models;
 mod ownership;
 mod program;
+mod rate_limit;
 mod revocation;
 mod rights;
 mod secrets;
