@@ -320,6 +320,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_counted_before_keys_had_limits_is_usage() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::lock(dir.path()).unwrap();
+        let clock = testkit::ManualClock::new();
+        let mut before = SqliteConnection::connect_with(&connect_options(&data_dir)).await.unwrap();
+        migrator(&MIGRATIONS[..5]).run(&mut before).await.unwrap();
+        let rows = "INSERT INTO accounts (id, name, created_at) VALUES (x'0a', 'ada', 0); \
+                    INSERT INTO conversations (id, account, dialect, name, created_at, updated_at) \
+                    VALUES (x'0b', x'0a', 'codmir', 'sess_1', 0, 0); \
+                    INSERT INTO turns (id, account, conversation, answered_provider, answered_model, prompt_tokens, \
+                    completion_tokens, opened_at) VALUES (x'0c', x'0a', x'0b', 'p', 'm', 11, 22, 0); \
+                    INSERT INTO quota_ledger VALUES (x'0c', x'0a', 7), (x'0d', x'0a', 8)";
+        sqlx::raw_sql(rows).execute(&mut before).await.unwrap();
+        before.close().await.unwrap();
+
+        let store = SqliteStore::open(data_dir, &clock).await.unwrap();
+        let usage = store.usage(Timestamp::UNIX_EPOCH, clock.now()).await.unwrap();
+        let told = usage.iter().map(|usage| (usage.model.is_some(), usage.turns, usage.prompt_tokens));
+        assert_eq!(told.collect::<Vec<_>>(), [(false, 1, 0), (true, 1, 11)]);
+    }
+
+    #[tokio::test]
     async fn the_assistant_from_before_people_made_any_stays_everyones() {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = DataDir::lock(dir.path()).unwrap();

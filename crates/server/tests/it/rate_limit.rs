@@ -37,7 +37,7 @@ async fn get(server: &TestServer, path: &str, key: &SecretString) -> Response {
 
 /// Limit, remaining, reset and the wait, as far as they are told.
 fn told(headers: &HeaderMap) -> [Option<u64>; 4] {
-    let number = |name: &str| headers.get(name).map(|value| value.to_str().ok()?.parse().ok()).flatten();
+    let number = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()?.parse().ok());
     ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after"].map(number)
 }
 

@@ -45,7 +45,7 @@ fn sum(turns: u64, prompt: u64, completion: u64, credits: f64) -> Value {
 }
 
 /// A sum with what it is by.
-fn row(by: Value, mut sum: Value) -> Value {
+fn row(by: &Value, mut sum: Value) -> Value {
     let by = by.as_object().expect("an object").clone();
     sum.as_object_mut().expect("an object").extend(by);
     sum
@@ -75,17 +75,17 @@ async fn usage_is_told_by_day_model_and_user() {
 
     let line = |day: &str, model: &str, user: &str| json!({ "day": day, "model": model, "user": user });
     let rows = json!([
-        row(line("2026-01-01", "openai/gpt-5", "ada"), sum(2, 18, 4, 0.58)),
-        row(line("2026-01-02", "openai/gpt-4.1", "bob"), other.clone()),
-        row(line("2026-01-02", "openai/gpt-5", "ada"), one),
+        row(&line("2026-01-01", "openai/gpt-5", "ada"), sum(2, 18, 4, 0.58)),
+        row(&line("2026-01-02", "openai/gpt-4.1", "bob"), other.clone()),
+        row(&line("2026-01-02", "openai/gpt-5", "ada"), one),
     ]);
     assert_eq!(all, json!({ "from": "2025-12-04", "to": "2026-01-02", "rows": rows, "total": total }));
     let by_user = usage(&server, "by=user").await;
-    let rows = [row(json!({ "user": "ada" }), sum(3, 27, 6, 0.87)), row(json!({ "user": "bob" }), other)];
+    let rows = [row(&json!({ "user": "ada" }), sum(3, 27, 6, 0.87)), row(&json!({ "user": "bob" }), other)];
     assert_eq!(by_user["rows"], json!(rows));
     let days = usage(&server, "from=2026-01-02&to=2026-01-02").await;
     let second = sum(2, 18, 4, 0.301);
-    assert_eq!(days["rows"], json!([row(json!({ "day": "2026-01-02" }), second.clone())]));
+    assert_eq!(days["rows"], json!([row(&json!({ "day": "2026-01-02" }), second.clone())]));
     assert_eq!(
         (&days["from"], &days["to"], &days["total"]),
         (&json!("2026-01-02"), &json!("2026-01-02"), &second)
