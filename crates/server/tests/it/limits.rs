@@ -11,8 +11,10 @@ use testkit::ManualClock;
 use testkit::upstream::{Reply, openai_stream};
 
 use crate::harness::{TestServer, message};
+use crate::sign_in::{access_token, sign_in_as};
 
 const CODEMIE: &str = "/code-assistant-api/v1";
+const PASSWORD: &str = "correct horse";
 const DAYS_30: u64 = 30 * 24 * 60 * 60;
 
 /// A message in a dialect, and how one beyond the limit is refused there.
@@ -60,7 +62,7 @@ async fn start(limit: Value) -> (TestServer, ManualClock) {
     let clock = ManualClock::new();
     let server = TestServer::start_by(Arc::new(clock.clone()), |_, _| ()).await;
     server.upstream.always(openai_stream(&["Hello."]));
-    let ada = json!({ "username": "ada", "messageLimit": limit });
+    let ada = json!({ "username": "ada", "password": PASSWORD, "messageLimit": limit });
     server.administered("POST", "/api/admin/users", &ada).await;
     (server, clock)
 }
@@ -77,11 +79,15 @@ async fn standing(server: &TestServer, path: &str) -> (Value, Value) {
 async fn exactly_the_limit_is_accepted_over_all_dialects_at_once() {
     const LIMIT: usize = 20;
     let (server, _) = start(json!(LIMIT)).await;
+    let token = access_token(sign_in_as(&server, "ada", PASSWORD).await).await;
+    let credentials = [server.key("ada").await, server.key("ada").await, token.into()];
     let messages = in_every_dialect();
-    let keys = join_all(messages.iter().map(|_| server.key("ada"))).await;
-    let senders = messages.iter().zip(&keys).cycle().take(LIMIT + 15);
+    let senders =
+        credentials.iter().flat_map(|credential| messages.iter().map(move |sent| (sent, credential)));
+    let senders = senders.cycle().take(LIMIT + 15);
 
-    let answers = join_all(senders.map(async |(sent, key)| (sent, sent.send(&server, key).await))).await;
+    let answers =
+        join_all(senders.map(async |(sent, credential)| (sent, sent.send(&server, credential).await))).await;
 
     let (accepted, refused): (Vec<_>, Vec<_>) =
         answers.into_iter().partition(|(_, answer)| answer.status() == 200);
