@@ -49,6 +49,8 @@ pub struct Settings {
     pub history_tokens: u32,
     /// How often a running turn is saved on the way, at least.
     pub checkpoint_interval: Duration,
+    /// How many messages an account without a limit of its own may send in thirty days; `None`: any number.
+    pub message_limit: Option<u32>,
     /// The name under which this process owns its turns.
     pub node: String,
 }
@@ -62,6 +64,7 @@ impl Default for Settings {
             retention: Duration::from_secs(15 * 60),
             history_tokens: 32_000,
             checkpoint_interval: Duration::from_secs(1),
+            message_limit: None,
             node: "latimer".to_owned(),
         }
     }
@@ -306,6 +309,8 @@ impl Chat {
             turn: TurnId::new(clock),
             name: request.name.clone().unwrap_or_else(|| public_id("turn_")),
             account,
+            key: principal.key().map(str::to_owned),
+            message_limit: self.inner.settings.message_limit,
             dialect: request.dialect,
             conversation: ConversationId::new(clock),
             conversation_name: request.conversation.clone().unwrap_or_else(|| public_id("sess_")),
@@ -450,7 +455,7 @@ impl From<OpenError> for Error {
             OpenError::Conflict(_) => ErrorKind::Conflict,
             OpenError::ConversationNotFound => ErrorKind::NotFound,
             OpenError::ParentNotFound => ErrorKind::Invalid { field: Some("parentId") },
-            OpenError::QuotaExceeded { retry_after } => {
+            OpenError::QuotaExceeded { retry_after, .. } => {
                 ErrorKind::QuotaExceeded { retry_after: Duration::from_secs(retry_after) }
             }
         };

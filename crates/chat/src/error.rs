@@ -23,12 +23,12 @@ pub enum ErrorKind {
     Conflict,
     /// It was there, and its time is over.
     Gone,
-    /// The account's limit is reached.
+    /// The message limit of the account or of the key is reached.
     QuotaExceeded {
         /// When the window frees a message.
         retry_after: Duration,
     },
-    /// The model's provider limits us.
+    /// Too many requests: the model's provider limits us, or we the caller.
     RateLimited {
         /// When to try again.
         retry_after: Duration,

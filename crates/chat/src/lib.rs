@@ -20,6 +20,7 @@ pub mod store;
 mod tasks;
 pub mod turn;
 mod turn_log;
+pub mod usage;
 
 pub use engine::{Cancelled, Chat, Settings};
 pub use error::{Error, ErrorKind};

@@ -7,7 +7,7 @@
 //! Every lookup is scoped by the account; there is no unscoped one. `testkit::store_suite` judges every implementation.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{AccountId, ConversationId, TurnId};
 use crate::provider::{Role, Usage};
@@ -26,6 +26,27 @@ pub enum StoreError {
     /// Anything else; the text is for the log.
     #[error("the database failed: {0}")]
     Failed(String),
+}
+
+/// How long a message counts on the limits of its account and its key.
+pub const QUOTA_WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// What has a limit of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limited {
+    /// An account, over all its keys and tokens.
+    Account,
+    /// One API key.
+    Key,
+}
+
+impl std::fmt::Display for Limited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Account => "account",
+            Self::Key => "API key",
+        })
+    }
 }
 
 /// Where a turn is placed in its conversation.
@@ -70,6 +91,10 @@ pub struct OpenTurn {
     pub name: String,
     /// Whose.
     pub account: AccountId,
+    /// The API key that the caller has signed in by: the message counts on it too.
+    pub key: Option<String>,
+    /// How many messages the account may send in [`QUOTA_WINDOW`] if it has no limit of its own; `None`: any number.
+    pub message_limit: Option<u32>,
     /// The dialect of the conversation.
     pub dialect: Dialect,
     /// The conversation's id, if it has to be made.
@@ -143,9 +168,11 @@ pub enum OpenError {
     /// The message to follow is not in this conversation.
     #[error("parent message not found")]
     ParentNotFound,
-    /// The account's limit is reached.
-    #[error("the message limit of this account is reached")]
+    /// A limit is reached.
+    #[error("the message limit of this {of} is reached")]
     QuotaExceeded {
+        /// Whose; of two the account's.
+        of: Limited,
         /// Seconds until the window frees a message.
         retry_after: u64,
     },

@@ -3,6 +3,7 @@
 //! Whoever calls this is an administrator, or the server's own start; only [`Directory::profile`] and
 //! [`Directory::projects_of`] are for everybody, about themselves.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat::Principal;
@@ -15,8 +16,8 @@ use crate::fault::Fault;
 use crate::issuer::{SERVICE_PREFIX, secret_hash};
 use crate::passwords::Passwords;
 use crate::store::{
-    AccountStore, Added, IssuerStore, Kind, Member, Membership, NewUser, Profile, Roles, ServiceClient,
-    StoredClient, StoredProject, UserChange,
+    AccountStore, Added, Allowance, IssuerStore, Kind, Member, Membership, NewUser, Profile, Roles,
+    ServiceClient, StoredClient, StoredProject, UserChange,
 };
 
 const MAX_NAME: usize = 100;
@@ -142,6 +143,19 @@ impl Directory {
         check_text("name", change.name.as_deref().unwrap_or_default(), MAX_NAME)?;
         check_email(change.email.as_deref().unwrap_or_default())?;
         added(self.accounts.change_user(account, change, self.clock.now()).await?).map(drop)
+    }
+
+    /// Sets how many messages an account may send in thirty days; `None`: no limit of its own.
+    pub async fn limit_user(&self, account: AccountId, limit: Option<u32>) -> Result<(), DirectoryError> {
+        found("user", self.accounts.limit_account(account, limit).await?)
+    }
+
+    /// The limit of messages of everybody, or of this account alone, and how far it is used.
+    pub async fn allowances(
+        &self,
+        only: Option<AccountId>,
+    ) -> Result<HashMap<AccountId, Allowance>, DirectoryError> {
+        Ok(self.accounts.allowances(only, self.clock.now()).await?)
     }
 
     /// Sets a password, which ends sign-ins and tokens.

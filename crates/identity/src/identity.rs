@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::directory::{Directory, DirectoryError, User, generated_password};
 use crate::fault::Fault;
 use crate::issuer::{self, Issuer, IssuerConfig, PUBLIC_CLIENT, Ring};
-use crate::keys::{IssuedKey, Keys, KeysError};
+use crate::keys::{IssuedKey, KeyRights, Keys, KeysError};
 use crate::passwords::Passwords;
 use crate::store::{AccountStore, IssuerStore, KeyStore, Roles, ServiceClient, TicketStore};
 use crate::throttle::Throttle;
@@ -156,7 +156,8 @@ impl Identity {
         let password = password.or_else(|| generated.clone()).unwrap_or_default();
         self.directory.add_user(user, &password).await?;
         let scopes = Scopes::EVERYDAY.with(Scope::Admin);
-        let key = self.keys.create_scoped(FIRST_USER, "first start", scopes, None).await.map_err(fault)?;
+        let rights = KeyRights { scopes, ..KeyRights::default() };
+        let key = self.keys.create_scoped(FIRST_USER, "first start", rights).await.map_err(fault)?;
         Ok(Some(FirstStart { username: FIRST_USER, password: generated, key }))
     }
 }

@@ -53,6 +53,23 @@ pub struct IssuedKey {
     pub secret: SecretString,
 }
 
+/// What a key is good for; by default everything but administration, until it is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRights {
+    /// At least one.
+    pub scopes: Scopes,
+    /// When it ends by itself, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// How many messages may be sent by it in thirty days; `None`: any number.
+    pub message_limit: Option<u32>,
+}
+
+impl Default for KeyRights {
+    fn default() -> Self {
+        Self { scopes: Scopes::EVERYDAY, expires_at: None, message_limit: None }
+    }
+}
+
 /// The keys of this server. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys {
@@ -111,16 +128,15 @@ impl Keys {
     /// Makes a key for the account of this name, which is made too if there is none. It is good for everything but
     /// administration, until it is revoked.
     pub async fn create(&self, account: &str, label: &str) -> Result<IssuedKey, KeysError> {
-        self.create_scoped(account, label, Scopes::EVERYDAY, None).await
+        self.create_scoped(account, label, KeyRights::default()).await
     }
 
-    /// As [`Keys::create`], good for `scopes` only, and not from `expires_at` on.
+    /// As [`Keys::create`], with these rights.
     pub async fn create_scoped(
         &self,
         account: &str,
         label: &str,
-        scopes: Scopes,
-        expires_at: Option<Timestamp>,
+        KeyRights { scopes, expires_at, message_limit }: KeyRights,
     ) -> Result<IssuedKey, KeysError> {
         check_name("account", account)?;
         check_name("label", label)?;
@@ -142,6 +158,7 @@ impl Keys {
             hash: sha256(&secret),
             created_at: now,
             expires_at,
+            message_limit,
         };
         self.store.add_key(key).await?;
         Ok(IssuedKey { id, secret: secret.into() })
@@ -149,7 +166,12 @@ impl Keys {
 
     /// All keys, oldest first.
     pub async fn list(&self) -> Result<Vec<StoredKey>, KeysError> {
-        Ok(self.store.keys().await?)
+        Ok(self.store.keys(self.clock.now()).await?)
+    }
+
+    /// Sets how many messages may be sent by a key in thirty days; `None`: any number. False if there is none of this id.
+    pub async fn limit(&self, id: &str, limit: Option<u32>) -> Result<bool, KeysError> {
+        Ok(self.store.limit_key(id, limit).await?)
     }
 
     /// Revokes a key. False if there is none of this id.

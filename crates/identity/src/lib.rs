@@ -54,6 +54,6 @@ pub use directory::{Directory, DirectoryError, IssuedSecret, User, generated_pas
 pub use fault::Fault;
 pub use identity::{FirstStart, Identity, Parts, SignInError};
 pub use issuer::{Issuer, IssuerConfig};
-pub use keys::{IssuedKey, Keys, KeysError};
+pub use keys::{IssuedKey, KeyRights, Keys, KeysError};
 pub use tickets::{Redeemed, Tickets};
 pub use tokens::{TokenError, Tokens};

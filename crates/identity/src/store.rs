@@ -15,8 +15,8 @@ mod accounts;
 mod issuer;
 
 pub use accounts::{
-    AccountStore, Added, AppliedClaims, ForeignSignIn, Kind, Login, Member, Membership, NewUser, Profile,
-    Roles, StoredProject, UserChange,
+    AccountStore, Added, Allowance, AppliedClaims, ForeignSignIn, Kind, Login, Member, Membership, NewUser,
+    Profile, Roles, StoredProject, UserChange,
 };
 pub use issuer::{
     IssuerStore, NewSignIn, NewSigningKey, ServiceClient, StoredClient, StoredSignIn, StoredSigningKey,
@@ -41,6 +41,8 @@ pub struct StoredKey {
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// Its limit of messages, and how many count on it.
+    pub allowance: Allowance,
 }
 
 /// A key to store.
@@ -60,6 +62,8 @@ pub struct NewKey {
     pub created_at: Timestamp,
     /// When it ends by itself, if it does.
     pub expires_at: Option<Timestamp>,
+    /// How many messages may be sent by it in `chat::store::QUOTA_WINDOW`; `None`: any number.
+    pub message_limit: Option<u32>,
 }
 
 /// What a presented key says about its owner.
@@ -122,8 +126,12 @@ pub trait KeyStore: Send + Sync + 'static {
     /// Stores a new key.
     async fn add_key(&self, key: NewKey) -> Result<(), StoreError>;
 
-    /// All keys, oldest first.
-    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError>;
+    /// All keys, oldest first, with what counts on them now.
+    async fn keys(&self, now: Timestamp) -> Result<Vec<StoredKey>, StoreError>;
+
+    /// Sets how many messages may be sent by a key in `chat::store::QUOTA_WINDOW`; `None`: any number. False if there is none
+    /// of this id.
+    async fn limit_key(&self, id: &str, limit: Option<u32>) -> Result<bool, StoreError>;
 
     /// Revokes a key. False if there is none of this id; revoking again changes nothing.
     async fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;

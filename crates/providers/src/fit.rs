@@ -86,7 +86,7 @@ impl Fit {
 }
 
 /// Whether `pattern`, in which `*` stands for any characters or none, matches the whole of `name`.
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(name) = name.strip_prefix(head) else { return false };
     // After a star the pattern may go on at any place of the name.

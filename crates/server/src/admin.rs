@@ -1,10 +1,13 @@
-//! Administration over HTTP: users, service clients, projects, keys and assistants, for administrators and for the commands on this
+//! Administration over HTTP: users, service clients, projects, keys, assistants and usage, for administrators and for the commands on this
 //! machine, which ask a running server or, if none runs, the same routes over the data directory.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
 use chat::assistants::Assistants;
+use chat::clock::Clock;
+use chat::usage::UsageStore;
 use identity::{DirectoryError, Identity, KeysError};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -12,12 +15,14 @@ use crate::app::App;
 use crate::auth::AdminToken;
 use crate::body::BodyTimeout;
 use crate::dialects::codmir::CodmirError;
+use crate::prices::Prices;
 
 pub(crate) mod assistants;
 mod clients;
 mod file;
 mod keys;
 mod projects;
+pub(crate) mod usage;
 mod users;
 pub(crate) mod wire;
 
@@ -29,14 +34,24 @@ pub(crate) struct Admin {
     pub(crate) identity: Identity,
     pub(crate) assistants: Assistants,
     pub(crate) token: AdminToken,
+    pub(crate) usage: Arc<dyn UsageStore>,
+    pub(crate) prices: Prices,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) body_timeout: Duration,
 }
 
 impl Admin {
     /// Of a running server.
     pub(crate) fn of(app: &App) -> Self {
-        let (identity, assistants) = (app.identity.clone(), app.assistants.clone());
-        Self { identity, assistants, token: app.admin_token.clone(), body_timeout: app.body_timeout }
+        Self {
+            identity: app.identity.clone(),
+            assistants: app.assistants.clone(),
+            token: app.admin_token.clone(),
+            usage: app.usage.clone(),
+            prices: app.prices.clone(),
+            clock: app.clock.clone(),
+            body_timeout: app.body_timeout,
+        }
     }
 }
 
@@ -65,4 +80,5 @@ pub(crate) fn router() -> OpenApiRouter<Admin> {
         .merge(projects::router())
         .merge(keys::router())
         .merge(assistants::router())
+        .merge(usage::router())
 }

@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use chat::assistants::Assistants;
+use chat::clock::Clock;
 use chat::conversations::Conversations;
+use chat::usage::UsageStore;
 use chat::{Chat, Error, Principal};
 use identity::Identity;
 
 use crate::auth::AdminToken;
 use crate::body::BodyTimeout;
 use crate::config::AuthConfig;
+use crate::prices::Prices;
 use crate::public_address::Hosts;
+use crate::rate_limit::RateLimit;
 
 /// The parts that are there for the life of the server. Cheap to clone.
 #[derive(Clone)]
@@ -25,7 +29,11 @@ pub(crate) struct Parts {
     pub(crate) assistants: Assistants,
     pub(crate) conversations: Conversations,
     pub(crate) identity: Identity,
+    pub(crate) usage: Arc<dyn UsageStore>,
+    pub(crate) prices: Prices,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) auth: AuthConfig,
+    pub(crate) rate_limit: RateLimit,
     pub(crate) admin_token: AdminToken,
     pub(crate) hosts: Hosts,
     pub(crate) heartbeat_interval: Duration,

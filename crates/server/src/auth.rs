@@ -91,7 +91,9 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, CodmirError> {
         match bearer(&parts.headers)? {
             Some(key) => Ok(Self(principal(app, &key).await?)),
-            None if anonymous_allowed(app, &parts.headers) => Ok(Self(app.identity.keys.anonymous())),
+            None if anonymous_allowed(app, &parts.headers) => {
+                Ok(Self(charged(app, app.identity.keys.anonymous())?))
+            }
             None => Err(unauthorized("an API key is needed: Authorization: Bearer <key>").into()),
         }
     }
@@ -118,12 +120,18 @@ impl FromRequestParts<Admin> for Administrator {
     }
 }
 
-/// Whose credentials these are.
+/// Whose credentials these are. The command line on this machine is not counted: it administers.
 async fn principal(app: &App, credential: &SecretString) -> Result<Principal, Error> {
     if app.admin_token.matches(credential) {
         return Ok(app.identity.keys.command_line());
     }
-    authenticate(&app.identity, credential).await
+    charged(app, authenticate(&app.identity, credential).await?)
+}
+
+/// Counts the request on the caller's account.
+fn charged(app: &App, principal: Principal) -> Result<Principal, Error> {
+    app.rate_limit.charge(principal.account(), app.clock.now())?;
+    Ok(principal)
 }
 
 async fn authenticate(identity: &Identity, credential: &SecretString) -> Result<Principal, Error> {

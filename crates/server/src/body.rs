@@ -232,6 +232,13 @@ pub(crate) fn field_error(error: &serde_path_to_error::Error<serde_json::Error>)
     BodyError::Malformed(WrongField { field, message: format!("the body is not valid JSON: {reason}") })
 }
 
+/// Tells `null`, which is `Some(None)`, from a field that is left out.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// A list of objects, for a field that is one.
 pub(crate) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,8 +40,12 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Turns.
     pub turn: TurnConfig,
+    /// How much callers may ask for.
+    pub limits: LimitsConfig,
     /// Names of models.
     pub models: ModelsConfig,
+    /// What models cost, by `provider/model` with `*` for anything; the most exact name counts.
+    pub prices: BTreeMap<String, Price>,
     /// The providers by name. Without any, `OPENAI_API_KEY` and `ANTHROPIC_API_KEY` make one each.
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Logs.
@@ -178,6 +183,16 @@ pub struct TurnConfig {
     pub checkpoint_interval_ms: u64,
 }
 
+/// How much callers may ask for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Messages in thirty days of an account without a limit of its own; none by default.
+    pub messages: Option<u32>,
+    /// Requests of an account in a minute; any number by default.
+    pub requests_per_minute: Option<NonZeroU32>,
+}
+
 /// Names of models.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -186,6 +201,18 @@ pub struct ModelsConfig {
     pub default: Option<String>,
     /// Other names for models: name to `provider/model`.
     pub aliases: BTreeMap<String, String>,
+}
+
+/// What a model costs: credits for 1,000 tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Those read.
+    #[serde(default)]
+    pub prompt: f64,
+    /// Those written.
+    #[serde(default)]
+    pub completion: f64,
 }
 
 /// Logs.
@@ -216,7 +243,9 @@ impl Default for Config {
             server: ServerConfig::default(),
             auth: AuthConfig::default(),
             turn: TurnConfig::default(),
+            limits: LimitsConfig::default(),
             models: ModelsConfig::default(),
+            prices: BTreeMap::new(),
             providers: BTreeMap::new(),
             log: LogConfig::default(),
         }
@@ -272,9 +301,15 @@ impl Default for LogConfig {
     }
 }
 
-impl TurnConfig {
+impl Config {
     /// As the core takes it.
-    pub(crate) fn settings(&self) -> chat::Settings {
+    pub(crate) fn chat_settings(&self) -> chat::Settings {
+        chat::Settings { message_limit: self.limits.messages, ..self.turn.settings() }
+    }
+}
+
+impl TurnConfig {
+    fn settings(&self) -> chat::Settings {
         chat::Settings {
             head_wait: Duration::from_millis(self.head_wait_ms),
             max_duration: Duration::from_millis(self.max_duration_ms),
@@ -322,6 +357,9 @@ pub enum ConfigError {
     /// A proxy that can't be told from others.
     #[error("server.trusted_proxies: {0:?} is neither an address nor a network such as 10.0.0.0/8")]
     Proxy(String),
+    /// No price, or not of a model.
+    #[error("prices.{0:?}: prices are of provider/model, such as \"openai/gpt-*\", and not below 0")]
+    Price(String),
     /// `provider/model` expected.
     #[error("{setting}: {value:?} is not provider/model of a configured provider")]
     ModelName {

@@ -17,6 +17,7 @@ use tower::Service;
 use crate::app::App;
 use crate::cors;
 use crate::dialects::codmir::CodmirError;
+use crate::rate_limit;
 use crate::request_id::{self, X_REQUEST_ID};
 
 /// Wraps the whole router.
@@ -57,7 +58,7 @@ where
             let started = tokio::time::Instant::now();
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let response = match check_host(&app, &request).map(|()| cors::preflight(&request)) {
-                Ok(None) => serve(router, request.map(Body::new)).await,
+                Ok(None) => rate_limit::scope(serve(router, request.map(Body::new))).await,
                 Ok(Some(allowed)) => allowed,
                 Err(error) => error.into_response(),
             };

@@ -9,6 +9,7 @@ use chat::assistants::{AssistantStore, Assistants};
 use chat::clock::{Clock, SystemClock};
 use chat::conversations::{ConversationStore, Conversations};
 use chat::store::TurnStore;
+use chat::usage::UsageStore;
 use chat::{Chat, Tasks};
 use identity::store::{AccountStore, IssuerStore, KeyStore, TicketStore};
 use identity::tokens::HttpKeySets;
@@ -23,7 +24,9 @@ use crate::app::{App, Parts};
 use crate::auth::AdminToken;
 use crate::config::{self, Config, ConfigError};
 use crate::listen::{self, Connections};
+use crate::prices::Prices;
 use crate::public_address::Hosts;
+use crate::rate_limit::RateLimit;
 use crate::router;
 
 pub(crate) mod first_start;
@@ -95,6 +98,8 @@ pub struct Stores {
     pub assistants: Arc<dyn AssistantStore>,
     /// Conversations as a whole.
     pub conversations: Arc<dyn ConversationStore>,
+    /// What turns have cost.
+    pub usage: Arc<dyn UsageStore>,
 }
 
 /// A running server.
@@ -129,6 +134,7 @@ impl Server {
             tickets: store.clone(),
             assistants: store.clone(),
             conversations: store.clone(),
+            usage: store.clone(),
         };
         let server = Self::start_over(config, clock, stores).await?;
         Ok(Self { store: Some(store), ..server })
@@ -140,12 +146,13 @@ impl Server {
         clock: Arc<dyn Clock>,
         stores: Stores,
     ) -> Result<Self, StartError> {
-        let Stores { turns, keys, accounts, issuer, tickets, assistants, conversations } = stores;
+        let Stores { turns, keys, accounts, issuer, tickets, assistants, conversations, usage } = stores;
+        let prices = Prices::new(&config.prices)?;
         let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
         let chat =
-            Chat::start(turns, models.catalog, clock.clone(), config.turn.settings(), turn_tasks.clone())
+            Chat::start(turns, models.catalog, clock.clone(), config.chat_settings(), turn_tasks.clone())
                 .await?;
         let conversations = Conversations::new(conversations, chat.clone(), clock.clone());
         let mut listeners = Vec::with_capacity(config.server.listen.len());
@@ -160,7 +167,7 @@ impl Server {
             accounts,
             issuer,
             tickets,
-            clock,
+            clock: clock.clone(),
             tasks: turn_tasks.clone(),
             config: IssuerConfig::new(public_url.clone().unwrap_or_else(|| reached_at(&addresses))),
             issuers: config.auth.trusted_issuers()?,
@@ -187,7 +194,11 @@ impl Server {
                 trusted_proxies: config.server.trusted_proxies()?,
                 allowed: config.server.allowed_hosts,
             },
+            usage,
+            prices,
+            clock,
             auth: config.auth,
+            rate_limit: RateLimit::new(config.limits.requests_per_minute),
             admin_token,
             heartbeat_interval: Duration::from_millis(config.server.heartbeat_interval_ms.max(1)),
             body_timeout: Duration::from_millis(config.server.body_timeout_ms),
@@ -274,9 +285,9 @@ async fn open_store(data_dir: &Path, clock: &dyn Clock) -> Result<Arc<SqliteStor
 
 /// Administration of a data directory that no server has: what is served there, without the serving. Nobody is made, and
 /// other issuers are not asked.
-pub(crate) async fn open_administration(data_dir: &Path) -> Result<(Admin, Arc<SqliteStore>), StartError> {
-    let clock = Arc::new(SystemClock);
-    let store = open_store(data_dir, clock.as_ref()).await?;
+pub(crate) async fn open_administration(config: &Config) -> Result<(Admin, Arc<SqliteStore>), StartError> {
+    let (clock, prices) = (Arc::new(SystemClock), Prices::new(&config.prices)?);
+    let store = open_store(&config.data_dir, clock.as_ref()).await?;
     let identity = Identity::start(identity::Parts {
         keys: store.clone(),
         accounts: store.clone(),
@@ -289,8 +300,9 @@ pub(crate) async fn open_administration(data_dir: &Path) -> Result<(Admin, Arc<S
         source: key_sets()?,
     })
     .await?;
-    let assistants = Assistants::new(store.clone(), clock).await?;
-    let admin = Admin { identity, assistants, token: AdminToken::new(), body_timeout: Duration::MAX };
+    let assistants = Assistants::new(store.clone(), clock.clone()).await?;
+    let (token, usage, body_timeout) = (AdminToken::new(), store.clone(), Duration::MAX);
+    let admin = Admin { identity, assistants, token, usage, prices, clock, body_timeout };
     Ok((admin, store))
 }
 

@@ -104,8 +104,10 @@ async fn users(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, SignInError> {
-    let principal =
-        crate::auth::bearer_principal(&app, &headers).await.map_err(|_| SignInError::anonymous())?;
+    let principal = crate::auth::bearer_principal(&app, &headers).await.map_err(|error| {
+        let is_limited = matches!(error.kind, chat::ErrorKind::RateLimited { .. });
+        if is_limited { SignInError::too_many_requests() } else { SignInError::anonymous() }
+    })?;
     let may_look_up = app.identity.issuer.may_look_up_users(&principal).await;
     if !may_look_up.map_err(|fault| failed(&fault))? {
         return Err(SignInError::forbidden());

@@ -15,6 +15,7 @@ use chat::store::{
     StoredConversation, StoredTurn, TurnStore,
 };
 use chat::turn::{Dialect, MessageRef};
+use chat::usage::{DayUsage, UsageStore};
 use jiff::Timestamp;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
@@ -31,8 +32,10 @@ mod conversations;
 mod identity;
 mod messages;
 mod open_turn;
+mod quota;
 mod read;
 mod rows;
+mod usage;
 mod values;
 mod writer;
 
@@ -43,13 +46,14 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
     (4, "own assistants", include_str!("../migrations/0004_own_assistants.sql")),
     (5, "conversations", include_str!("../migrations/0005_conversations.sql")),
     (6, "bots and tickets", include_str!("../migrations/0006_bots_and_tickets.sql")),
+    (7, "limits", include_str!("../migrations/0007_limits.sql")),
 ];
 
 /// Why the database can't be opened.
@@ -131,7 +135,7 @@ async fn migrate(
     dir: &Path,
     now: Timestamp,
 ) -> Result<(), OpenStoreError> {
-    let known = MIGRATIONS.len() as i64;
+    let known = MIGRATIONS.last().map_or(0, |(version, _, _)| *version);
     let migrated: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')")
             .fetch_one(&mut *connection)
@@ -230,6 +234,13 @@ impl TurnStore for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let read = sqlx::query("SELECT 1").execute(&self.readers).await;
         read.map(|_| ()).map_err(|error| store_error(&error))
+    }
+}
+
+#[async_trait]
+impl UsageStore for SqliteStore {
+    async fn usage(&self, from: Timestamp, until: Timestamp) -> Result<Vec<DayUsage>, StoreError> {
+        usage::usage(&self.readers, from, until).await.map_err(|error| store_error(&error))
     }
 }
 
@@ -344,6 +355,28 @@ mod tests {
         let store = SqliteStore::open(data_dir, &clock).await.unwrap();
         let owner = store.key_owner([0; 32]).await.unwrap().unwrap();
         assert_eq!((owner.scopes, owner.is_admin, owner.expires_at), (chat::Scopes::EVERYDAY, false, None));
+    }
+
+    #[tokio::test]
+    async fn what_was_counted_before_keys_had_limits_is_usage() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::lock(dir.path()).unwrap();
+        let clock = testkit::ManualClock::new();
+        let mut before = SqliteConnection::connect_with(&connect_options(&data_dir)).await.unwrap();
+        migrator(&MIGRATIONS[..5]).run(&mut before).await.unwrap();
+        let rows = "INSERT INTO accounts (id, name, created_at) VALUES (x'0a', 'ada', 0); \
+                    INSERT INTO conversations (id, account, dialect, name, created_at, updated_at) \
+                    VALUES (x'0b', x'0a', 'codmir', 'sess_1', 0, 0); \
+                    INSERT INTO turns (id, account, conversation, answered_provider, answered_model, prompt_tokens, \
+                    completion_tokens, opened_at) VALUES (x'0c', x'0a', x'0b', 'p', 'm', 11, 22, 0); \
+                    INSERT INTO quota_ledger VALUES (x'0c', x'0a', 7), (x'0d', x'0a', 8)";
+        sqlx::raw_sql(rows).execute(&mut before).await.unwrap();
+        before.close().await.unwrap();
+
+        let store = SqliteStore::open(data_dir, &clock).await.unwrap();
+        let usage = store.usage(Timestamp::UNIX_EPOCH, clock.now()).await.unwrap();
+        let told = usage.iter().map(|usage| (usage.model.is_some(), usage.turns, usage.prompt_tokens));
+        assert_eq!(told.collect::<Vec<_>>(), [(false, 1, 0), (true, 1, 11)]);
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! The suite that every store passes: one function for each promise of `chat::store`, `chat::assistants` and
-//! `identity::store`.
+//! The suite that every store passes: one function for each promise of `chat::store`, `chat::assistants`,
+//! `chat::usage` and `identity::store`.
 //!
 //! ```text
 //! testkit::store_suite!(MyStore::in_a_new_place().await);
@@ -9,7 +9,6 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use async_trait::async_trait;
 use chat::assistants::AssistantStore;
 use chat::clock::Clock;
 use chat::conversations::ConversationStore;
@@ -20,6 +19,7 @@ use chat::store::{
     OpenTurn, Opened, Place, StoredConversation, StoredTurn, TurnStore,
 };
 use chat::turn::{Dialect, MessageRef, ModelName, Outcome, Side, TurnEnd, WhenUnread};
+use chat::usage::UsageStore;
 use chat::{Transcript, TurnLog};
 use identity::store::{AccountStore, IssuerStore, KeyStore, TicketStore};
 
@@ -41,9 +41,9 @@ pub mod projects;
 pub mod quota;
 pub mod repeats;
 pub mod tickets;
+pub mod usage;
 
-/// A store to be judged: its ports, and the one thing that no port sets yet.
-#[async_trait]
+/// A store to be judged: its ports.
 pub trait StoreUnderTest: Send + Sync + 'static {
     /// The port of the core.
     fn turns(&self) -> &dyn TurnStore;
@@ -52,6 +52,9 @@ pub trait StoreUnderTest: Send + Sync + 'static {
     fn conversations(&self) -> &dyn ConversationStore;
     /// The port of the core: assistants.
     fn assistants(&self) -> &dyn AssistantStore;
+
+    /// The port of the core: what turns have cost.
+    fn usage(&self) -> &dyn UsageStore;
 
     /// The port of identity: keys.
     fn keys(&self) -> &dyn KeyStore;
@@ -64,9 +67,6 @@ pub trait StoreUnderTest: Send + Sync + 'static {
 
     /// The port of identity: tickets.
     fn tickets(&self) -> &dyn TicketStore;
-
-    /// Sets how many messages the account may send in thirty days; `None`: any number.
-    async fn set_message_limit(&self, account: AccountId, limit: Option<u32>);
 }
 
 /// One `#[tokio::test]` for each promise, over the store that `$store` makes.
@@ -79,7 +79,7 @@ macro_rules! store_suite {
                 an_assistant_stays_out_of_foreign_projects, assistants_are_filtered, assistants_are_sorted_by_name,
                 assistants_come_in_pages, only_the_right_ones_change_an_assistant,
                 only_the_right_ones_see_an_assistant, what_comes_with_the_server_is_everyones;
-            concurrency: accepts_exactly_the_limit_in_parallel, opens_each_of_many_in_parallel_once,
+            concurrency: accepts_exactly_both_limits_in_parallel, accepts_exactly_the_limit_in_parallel, opens_each_of_many_in_parallel_once,
                 repeats_in_parallel_open_one_turn;
             conversations: a_change_leaves_the_rest_of_a_conversation, a_conversation_is_deleted_with_all_in_it,
                 a_conversation_is_its_owners_alone, conversations_are_listed_by_their_last_change,
@@ -115,12 +115,16 @@ macro_rules! store_suite {
                 claims_do_not_enable_an_account, names_and_addresses_are_unique;
             projects: a_personal_project_is_its_owners, a_project_is_made_once,
                 claims_and_administrators_are_apart, members_come_and_go;
-            quota: a_limit_is_kept, a_message_given_back_is_free, a_repeat_costs_nothing,
-                a_second_end_gives_nothing_back, an_unknown_account_is_no_question_of_quota, messages_leave_the_window;
+            quota: a_key_has_a_limit_of_its_own, a_limit_is_kept, a_message_given_back_is_free, a_repeat_costs_nothing,
+                a_second_end_gives_nothing_back, an_account_without_a_limit_has_the_common_one,
+                an_unknown_account_is_no_question_of_quota, messages_leave_the_window,
+                the_wait_is_until_a_message_is_free, what_is_used_is_told;
             repeats: a_key_counts_for_a_day, a_key_counts_for_its_account, a_key_counts_for_its_route,
                 a_key_with_another_body_is_a_conflict, a_name_with_another_body_is_a_conflict,
                 a_refused_request_leaves_nothing, the_same_key_is_a_repeat, the_same_name_is_a_repeat;
             tickets: a_ticket_ends_with_its_key, a_ticket_ends_with_its_owners_sign_ins, a_ticket_is_read_back;
+            usage: a_turn_that_is_not_kept_has_a_cost, usage_is_summed_by_day_model_and_account,
+                usage_outlives_its_conversation, what_is_settled_stays;
         }
     };
     (@tests $store:expr; $($module:ident: $($promise:ident),+;)+) => {
@@ -166,6 +170,8 @@ impl<'store> Scene<'store> {
             turn: TurnId::new(&self.clock),
             name: name.to_owned(),
             account: self.account,
+            key: None,
+            message_limit: None,
             dialect: Dialect::Codmir,
             conversation: ConversationId::new(&self.clock),
             conversation_name: self.session.to_owned(),
@@ -197,6 +203,12 @@ impl<'store> Scene<'store> {
     fn brought(&self, id: &str, role: Role, content: &str) -> ImportedMessage {
         let message = NewMessage { id: id.to_owned(), content: content.to_owned() };
         ImportedMessage { turn: TurnId::new(&self.clock), message, role }
+    }
+
+    /// Sets how many messages the account may send; `None`: any number.
+    async fn limit(&self, limit: Option<u32>) {
+        let limited = self.store.accounts().limit_account(self.account, limit).await;
+        assert!(limited.expect("the limit is set"), "the account is there");
     }
 
     async fn try_open(&self, open: OpenTurn) -> Result<Opened, OpenError> {
@@ -347,6 +359,7 @@ mod tests {
             include_str!("store_suite/projects.rs"),
             include_str!("store_suite/quota.rs"),
             include_str!("store_suite/repeats.rs"),
+            include_str!("store_suite/usage.rs"),
         ];
         let promises = modules.iter().flat_map(|module| module.split("pub async fn ").skip(1));
         let forgotten: Vec<_> = promises

@@ -54,7 +54,12 @@ const RULES: &[Rule] = &[
         instead: "register it with its OpenAPI description, through `routes!`, so that the tests that walk all routes find it",
     },
     Rule {
-        words: &["Principal::authenticated(", "Principal::anonymous(", "Principal::signed_in("],
+        words: &[
+            "Principal::authenticated(",
+            "Principal::anonymous(",
+            "Principal::signed_in(",
+            "Principal::by_key(",
+        ],
         within: "crates/**/*.rs",
         except: &[
             "crates/identity/src/**",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat::assistants::{AssistantChange, AssistantQuery, Assistants};
 use chat::turn::Dialect;
-use chat::{ErrorKind, Principal, Scope, Scopes, SignIn};
+use chat::{ErrorKind, Principal, Scope, Scopes};
 
 use crate::house::{House, message};
 
@@ -13,7 +13,7 @@ async fn a_key_without_the_chat_scope_neither_asks_nor_reads() {
     let house = House::new().await;
     house.talk(message("one", "hello"), "Hello.").await;
     let scopes = Scopes::EVERYDAY.without(Scope::Chat);
-    let narrow = Principal::signed_in(house.ada.account(), SignIn::Key, scopes);
+    let narrow = Principal::by_key(house.ada.account(), "key_1".to_owned(), scopes);
 
     let refused = [
         house.chat.ask(&narrow, message("two", "hello")).await.map(drop),
@@ -32,8 +32,9 @@ async fn a_key_without_the_chat_scope_neither_asks_nor_reads() {
 async fn assistants_are_read_by_two_scopes_and_changed_by_one() {
     let house = House::new().await;
     let assistants = Assistants::new(house.store.real.clone(), Arc::new(house.clock.clone())).await.unwrap();
-    let of =
-        |scope: Scope| Principal::signed_in(house.ada.account(), SignIn::Key, [scope].into_iter().collect());
+    let of = |scope: Scope| {
+        Principal::by_key(house.ada.account(), "key_1".to_owned(), [scope].into_iter().collect())
+    };
     let [asker, keeper, documents] = [of(Scope::Chat), of(Scope::Assistants), of(Scope::Documents)];
     let named = || AssistantChange { name: Some("Mine".to_owned()), ..AssistantChange::default() };
     let query = || AssistantQuery { limit: 9, ..AssistantQuery::default() };

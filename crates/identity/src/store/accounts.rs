@@ -1,5 +1,7 @@
 //! The port to people, services and projects.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chat::ids::AccountId;
 use chat::store::StoreError;
@@ -56,6 +58,15 @@ pub struct Profile {
     pub tokens_from: Timestamp,
     /// When it was disabled, if it is.
     pub disabled_at: Option<Timestamp>,
+}
+
+/// A limit of messages in `chat::store::QUOTA_WINDOW`, and how far it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowance {
+    /// How many messages may be sent; `None`: none of its own.
+    pub limit: Option<u32>,
+    /// How many were sent and count.
+    pub used: u64,
 }
 
 /// A person to add.
@@ -223,6 +234,17 @@ pub trait AccountStore: Send + Sync + 'static {
         change: UserChange,
         now: Timestamp,
     ) -> Result<Added, StoreError>;
+
+    /// Sets how many messages an account may send in `chat::store::QUOTA_WINDOW`; `None`: no limit of its own. False if there
+    /// is no such account.
+    async fn limit_account(&self, account: AccountId, limit: Option<u32>) -> Result<bool, StoreError>;
+
+    /// The limit of every account, or of this one alone, and how many messages count on it now.
+    async fn allowances(
+        &self,
+        only: Option<AccountId>,
+        now: Timestamp,
+    ) -> Result<HashMap<AccountId, Allowance>, StoreError>;
 
     /// Sets a person's password, a hash; ends its sign-ins and tokens. False if there is no such person.
     async fn set_password(

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use chat::clock::Clock as _;
 use chat::{Scope, Scopes, SignIn};
-use identity::store::{StoredKey, UserChange};
-use identity::{Keys, KeysError};
+use identity::store::{Allowance, StoredKey, UserChange};
+use identity::{KeyRights, Keys, KeysError};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::house::House;
+
+fn until(end: jiff::Timestamp) -> KeyRights {
+    KeyRights { expires_at: Some(end), ..KeyRights::default() }
+}
 
 #[tokio::test]
 async fn a_key_is_its_accounts_principal() {
@@ -19,8 +23,11 @@ async fn a_key_is_its_accounts_principal() {
     assert_ne!(laptop.secret.expose_secret(), phone.secret.expose_secret());
 
     let principal = house.identity.keys.authenticate(&laptop.secret).await.unwrap();
-    assert_eq!(house.identity.keys.authenticate(&phone.secret).await.unwrap().account(), principal.account());
-    assert_ne!(house.identity.keys.authenticate(&bobs.secret).await.unwrap().account(), principal.account());
+    assert_eq!(principal.key(), Some(laptop.id.as_str()));
+    let other = house.identity.keys.authenticate(&phone.secret).await.unwrap();
+    assert_eq!((other.account(), other.key()), (principal.account(), Some(phone.id.as_str())));
+    let bob = house.identity.keys.authenticate(&bobs.secret).await.unwrap();
+    assert_ne!(bob.account(), principal.account());
     assert!(!principal.is_anonymous());
 }
 
@@ -64,6 +71,7 @@ async fn a_revoked_key_is_refused_and_still_listed() {
         expires_at: None,
         last_used_at: None,
         revoked_at: Some(house.clock.now()),
+        allowance: Allowance::default(),
     };
     assert_eq!(house.identity.keys.list().await.unwrap(), [listed]);
 }
@@ -101,12 +109,21 @@ async fn a_key_shows_itself_to_no_log() {
 async fn a_key_is_good_for_its_scopes() {
     let house = House::new().await;
     let scopes: Scopes = [Scope::Documents, Scope::Admin].into_iter().collect();
-    let key = house.identity.keys.create_scoped("ada", "laptop", scopes, None).await.unwrap();
+    let key = house
+        .identity
+        .keys
+        .create_scoped("ada", "laptop", KeyRights { scopes, ..KeyRights::default() })
+        .await
+        .unwrap();
     let principal = house.identity.authenticate(&key.secret).await.unwrap();
     assert_eq!(principal.sign_in(), SignIn::Key);
     let may = Scope::ALL.map(|scope| principal.may(scope));
     assert_eq!(may, [false, true, false, false], "ada is no administrator");
-    let for_nothing = house.identity.keys.create_scoped("ada", "x", Scopes::default(), None).await;
+    let for_nothing = house
+        .identity
+        .keys
+        .create_scoped("ada", "x", KeyRights { scopes: Scopes::default(), ..KeyRights::default() })
+        .await;
     assert!(matches!(for_nothing, Err(KeysError::Scopeless)), "{for_nothing:?}");
 }
 
@@ -125,8 +142,8 @@ async fn an_administrators_key_administers_if_it_was_made_for_that() {
 async fn a_key_ends_by_itself() {
     let house = House::new().await;
     let end = house.clock.now() + jiff::SignedDuration::from_mins(10);
-    let key = house.identity.keys.create_scoped("ada", "laptop", Scopes::EVERYDAY, Some(end)).await.unwrap();
-    let past = house.identity.keys.create_scoped("ada", "x", Scopes::EVERYDAY, Some(house.clock.now())).await;
+    let key = house.identity.keys.create_scoped("ada", "laptop", until(end)).await.unwrap();
+    let past = house.identity.keys.create_scoped("ada", "x", until(house.clock.now())).await;
     assert!(matches!(past, Err(KeysError::Past)), "{past:?}");
     house.clock.advance(Duration::from_secs(599));
     house.identity.keys.authenticate(&key.secret).await.unwrap();
@@ -178,7 +195,7 @@ async fn a_disabled_users_key_is_refused_while_that_lasts() {
 async fn a_key_that_ends_by_itself_is_not_revoked() {
     let house = House::new().await;
     let end = house.clock.now() + jiff::SignedDuration::from_secs(60);
-    let key = house.identity.keys.create_scoped("ada", "short", Scopes::EVERYDAY, Some(end)).await.unwrap();
+    let key = house.identity.keys.create_scoped("ada", "short", until(end)).await.unwrap();
     house.clock.advance(Duration::from_secs(61));
     assert!(house.identity.authenticate(&key.secret).await.is_err());
     assert!(!house.identity.is_revoked(&key.secret).await.unwrap());

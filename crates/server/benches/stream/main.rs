@@ -123,7 +123,8 @@ fn serve_without_store(file: PathBuf) -> anyhow::Result<()> {
             issuer: kept.clone(),
             tickets: kept.clone(),
             assistants: kept.clone(),
-            conversations: kept,
+            conversations: kept.clone(),
+            usage: kept,
         };
         let _serving = Server::start_over(config, Arc::new(SystemClock), stores).await?;
         std::future::pending().await

@@ -13,7 +13,7 @@ use crate::body::{Json, PathId};
 use crate::dialects::codmir::CodmirError;
 
 pub(super) fn router() -> OpenApiRouter<Admin> {
-    OpenApiRouter::new().routes(routes!(list_keys, create_key)).routes(routes!(revoke_key))
+    OpenApiRouter::new().routes(routes!(list_keys, create_key)).routes(routes!(change_key, revoke_key))
 }
 
 /// All API keys, oldest first; never the keys themselves.
@@ -35,11 +35,29 @@ async fn create_key(
     Json { value: new, .. }: Json<wire::NewKey>,
 ) -> Result<Response, CodmirError> {
     let keys = &admin.identity.keys;
-    let issued = keys.create_scoped(&new.account, &new.label, new.scopes(), new.expires_at).await;
-    let issued = issued?;
+    let issued = keys.create_scoped(&new.account, &new.label, new.rights()).await?;
     let body =
         wire::IssuedKey { id: issued.id, key: issued.secret.into(), account: new.account, label: new.label };
     Ok((StatusCode::CREATED, axum::Json(body)).into_response())
+}
+
+/// Changes how many messages may be sent by a key.
+#[utoipa::path(patch, path = "/api/admin/keys/{keyId}", tag = "administration", request_body = wire::KeyChange,
+    params(("keyId" = String, Path, description = "The key's id")),
+    responses((status = 200, description = "As it is now", body = wire::Key), (status = 404, description = "No such key")))]
+async fn change_key(
+    State(admin): State<Admin>,
+    _: Administrator,
+    PathId(id, _): PathId,
+    Json { value: change, .. }: Json<wire::KeyChange>,
+) -> Result<Response, CodmirError> {
+    let keys = &admin.identity.keys;
+    if let Some(limit) = change.message_limit {
+        keys.limit(&id, limit).await?;
+    }
+    let key = keys.list().await?.into_iter().find(|key| key.id == id);
+    let key = key.ok_or_else(|| Error::not_found("key"))?;
+    Ok(axum::Json(wire::Key::from(key)).into_response())
 }
 
 /// Revokes a key; again is the same.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use identity::User;
-use identity::store::UserChange;
+use identity::store::{Profile, UserChange};
 use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,8 +26,14 @@ pub(super) fn router() -> OpenApiRouter<Admin> {
     (status = 200, description = "The users", body = [wire::User]),
 ))]
 async fn list_users(State(admin): State<Admin>, _: Administrator) -> Result<Response, CodmirError> {
-    let users = admin.identity.directory.users().await?;
-    Ok(axum::Json(users.into_iter().map(wire::User::from).collect::<Vec<_>>()).into_response())
+    let directory = &admin.identity.directory;
+    let allowances = directory.allowances(None).await?;
+    let user = |profile: Profile| {
+        let allowance = allowances.get(&profile.account).copied();
+        wire::User::new(profile, allowance.unwrap_or_default())
+    };
+    let users = directory.users().await?;
+    Ok(axum::Json(users.into_iter().map(user).collect::<Vec<_>>()).into_response())
 }
 
 /// Adds a person who signs in by a password, with a personal project.
@@ -50,8 +56,10 @@ async fn add_user(
     let (password, shown) = given_or_generated(new.password);
     let directory = &admin.identity.directory;
     let account = directory.add_user(user, &password).await?;
-    let user = directory.user(&account.to_string()).await?;
-    let body = wire::AddedUser { user: user.into(), password: shown };
+    if new.message_limit.is_some() {
+        directory.limit_user(account, new.message_limit).await?;
+    }
+    let body = wire::AddedUser { user: read_user(&admin, &account.to_string()).await?, password: shown };
     Ok((StatusCode::CREATED, axum::Json(body)).into_response())
 }
 
@@ -64,8 +72,7 @@ async fn show_user(
     _: Administrator,
     PathId(id, _): PathId,
 ) -> Result<Response, CodmirError> {
-    let user = admin.identity.directory.user(&id).await?;
-    Ok(axum::Json(wire::User::from(user)).into_response())
+    Ok(axum::Json(read_user(&admin, &id).await?).into_response())
 }
 
 /// Changes a user, and shuts one out or lets one in again.
@@ -84,16 +91,18 @@ async fn change_user(
 ) -> Result<Response, CodmirError> {
     let directory = &admin.identity.directory;
     let account = directory.user(&id).await?.account;
-    let change = UserChange {
+    let changed = UserChange {
         name: change.name,
         email: change.email,
         is_external: change.external,
         roles: change.roles.as_deref().map(wire::roles),
         disabled: change.disabled,
     };
-    directory.change_user(account, change).await?;
-    let user = directory.user(&account.to_string()).await?;
-    Ok(axum::Json(wire::User::from(user)).into_response())
+    directory.change_user(account, changed).await?;
+    if let Some(limit) = change.message_limit {
+        directory.limit_user(account, limit).await?;
+    }
+    Ok(axum::Json(read_user(&admin, &account.to_string()).await?).into_response())
 }
 
 /// Deletes a user: sign-ins, tokens and keys end, the name is free.
@@ -129,6 +138,14 @@ async fn set_password(
     let (password, shown) = given_or_generated(password);
     directory.set_password(account, &password).await?;
     Ok(axum::Json(wire::Password { password: shown }).into_response())
+}
+
+/// The user of this name or id, as it is now.
+async fn read_user(admin: &Admin, name_or_id: &str) -> Result<wire::User, CodmirError> {
+    let directory = &admin.identity.directory;
+    let profile = directory.user(name_or_id).await?;
+    let allowance = directory.allowances(Some(profile.account)).await?.remove(&profile.account);
+    Ok(wire::User::new(profile, allowance.unwrap_or_default()))
 }
 
 /// The password, and what of it is shown: only what nobody knows yet.

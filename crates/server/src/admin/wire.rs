@@ -4,12 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use chat::{Scope, Scopes};
-use identity::IssuedSecret;
-use identity::store::{Kind, Member as StoredMember, Profile, Roles, StoredClient, StoredKey, StoredProject};
+use identity::store::{
+    Allowance, Kind, Member as StoredMember, Profile, Roles, StoredClient, StoredKey, StoredProject,
+};
+use identity::{IssuedSecret, KeyRights};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
+
+use crate::body::given;
 
 /// A secret on its way to whoever may see it; `Debug` shows nothing.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -67,6 +71,7 @@ pub(crate) fn roles(listed: &[Role]) -> Roles {
 
 /// A user to add.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct NewUser {
     /// What the user signs in as, in any case.
     pub(crate) username: String,
@@ -79,6 +84,8 @@ pub(crate) struct NewUser {
     pub(crate) external: Option<bool>,
     /// A random one if there is none.
     pub(crate) password: Option<Secret>,
+    /// Messages in thirty days; no limit of its own if nothing is said.
+    pub(crate) message_limit: Option<u32>,
 }
 
 /// A user just added.
@@ -91,6 +98,7 @@ pub(crate) struct AddedUser {
 
 /// What to change about a user; what is absent stays.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct UserChange {
     pub(crate) name: Option<String>,
     pub(crate) email: Option<String>,
@@ -99,6 +107,10 @@ pub(crate) struct UserChange {
     pub(crate) external: Option<bool>,
     /// Ends sign-ins and tokens and, while it lasts, keys.
     pub(crate) disabled: Option<bool>,
+    /// A whole number from 0; `null` takes it away.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub(crate) message_limit: Option<Option<u32>>,
 }
 
 /// A password: to set, or the random one that was set.
@@ -123,10 +135,14 @@ pub(crate) struct User {
     pub(crate) roles: Vec<Role>,
     pub(crate) external: bool,
     pub(crate) disabled_at: Option<String>,
+    /// Messages in thirty days; `null` without a limit of its own.
+    pub(crate) message_limit: Option<u32>,
+    /// Those of the last thirty days that count.
+    pub(crate) messages_used: u64,
 }
 
-impl From<Profile> for User {
-    fn from(profile: Profile) -> Self {
+impl User {
+    pub(crate) fn new(profile: Profile, allowance: Allowance) -> Self {
         let (kind, issuer) = match profile.kind {
             Kind::Person => ("person", None),
             Kind::Service => ("service", None),
@@ -144,6 +160,8 @@ impl From<Profile> for User {
             roles: roles.into_iter().filter(|(has, _)| *has).map(|(_, role)| role).collect(),
             external: profile.is_external,
             disabled_at: profile.disabled_at.map(|time| time.to_string()),
+            message_limit: allowance.limit,
+            messages_used: allowance.used,
         }
     }
 }
@@ -318,13 +336,29 @@ pub(crate) struct NewKey {
     /// When it ends by itself, as RFC 3339 has it.
     #[schema(value_type = Option<String>)]
     pub(crate) expires_at: Option<Timestamp>,
+    /// Messages in thirty days; no limit but the account's if nothing is said.
+    pub(crate) message_limit: Option<u32>,
 }
 
 impl NewKey {
-    pub(crate) fn scopes(&self) -> Scopes {
+    pub(crate) fn rights(&self) -> KeyRights {
         let listed = |scopes: &Vec<ScopeName>| scopes.iter().map(|scope| scope.0).collect();
-        self.scopes.as_ref().map_or(Scopes::EVERYDAY, listed)
+        KeyRights {
+            scopes: self.scopes.as_ref().map_or(Scopes::EVERYDAY, listed),
+            expires_at: self.expires_at,
+            message_limit: self.message_limit,
+        }
     }
+}
+
+/// What to change about a key; what is absent stays.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeyChange {
+    /// A whole number from 0; `null` takes it away.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub(crate) message_limit: Option<Option<u32>>,
 }
 
 /// A key just made.
@@ -351,6 +385,10 @@ pub(crate) struct Key {
     /// To the minute.
     pub(crate) last_used_at: Option<String>,
     pub(crate) revoked_at: Option<String>,
+    /// Messages in thirty days; `null` without a limit but the account's.
+    pub(crate) message_limit: Option<u32>,
+    /// Those of the last thirty days that count.
+    pub(crate) messages_used: u64,
 }
 
 impl From<StoredKey> for Key {
@@ -364,6 +402,8 @@ impl From<StoredKey> for Key {
             expires_at: key.expires_at,
             last_used_at: key.last_used_at.map(|time| time.to_string()),
             revoked_at: key.revoked_at.map(|time| time.to_string()),
+            message_limit: key.allowance.limit,
+            messages_used: key.allowance.used,
         }
     }
 }

@@ -1,5 +1,7 @@
-//! `latimer users`, `clients`, `projects`, `keys`, `assistants`: lines of fields with tabs between them on standard output, remarks on
+//! `latimer users`, `clients`, `projects`, `keys`, `assistants`, `usage`: lines of fields with tabs between them on standard output, remarks on
 //! standard error.
+
+use std::str::FromStr;
 
 use clap::Subcommand;
 use secrecy::SecretString;
@@ -12,6 +14,7 @@ mod assistants;
 mod clients;
 mod keys;
 mod projects;
+mod usage;
 mod users;
 
 #[derive(Debug, Subcommand)]
@@ -25,25 +28,43 @@ pub(super) enum Task {
     /// Make and list projects, and who is in them
     #[command(subcommand)]
     Projects(projects::Task),
-    /// Make, list and revoke API keys
+    /// Make, list, change and revoke API keys
     #[command(subcommand)]
     Keys(keys::Task),
     /// Make, list, change and delete assistants, which are bots in Cody's API
     #[command(subcommand)]
     Assistants(assistants::Task),
+    /// What turns have cost: what it is by, turns, tokens read, tokens written, credits
+    Usage(usage::Question),
 }
 
 pub(super) async fn run(config: &Config, task: Task) -> anyhow::Result<()> {
-    let reach = Reach::open(&config.data_dir).await?;
+    let reach = Reach::open(config).await?;
     let done = match task {
         Task::Users(task) => users::run(&reach, task).await,
         Task::Clients(task) => clients::run(&reach, task).await,
         Task::Projects(task) => projects::run(&reach, task).await,
         Task::Keys(task) => keys::run(&reach, task).await,
         Task::Assistants(task) => assistants::run(&reach, task).await,
+        Task::Usage(question) => usage::run(&reach, question).await,
     };
     reach.close().await;
     done
+}
+
+/// A limit of messages, or none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit(Option<u32>);
+
+impl FromStr for Limit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|limit| Self(Some(limit))).map_err(|_| "a whole number from 0, or none")
+    }
 }
 
 /// What is disabled, and since when.

@@ -1,6 +1,5 @@
 //! How commands administer: through the running server or, if none runs, by the same routes over the data directory.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 
 use crate::admin::{self, AdminFile};
+use crate::config::Config;
 use crate::serve::{StartError, open_administration};
 
 /// Nobody listens there: requests to it stay in this process.
@@ -48,15 +48,15 @@ struct Refusal {
 
 impl Reach {
     /// Takes the data directory, or finds the server that has it.
-    pub(super) async fn open(data_dir: &Path) -> anyhow::Result<Self> {
-        match open_administration(data_dir).await {
+    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
+        match open_administration(config).await {
             Ok((admin, store)) => {
                 let token = admin.token.secret().clone();
                 let (routes, _) = admin::router().with_state(admin).split_for_parts();
                 Ok(Self { address: HERE.to_owned(), token, way: Way::Here { routes, store } })
             }
             Err(StartError::DataDir(in_use @ store::DataDirError::InUse { .. })) => {
-                let found = AdminFile::read(data_dir)
+                let found = AdminFile::read(&config.data_dir)
                     .context("the address file of the running server can't be read")?;
                 let (address, token) = found.ok_or(in_use).context("a process has it that serves nothing")?;
                 Ok(Self { address, token, way: Way::Server(client()?) })
@@ -77,6 +77,17 @@ impl Reach {
         self.send(Method::GET, path, &()).await
     }
 
+    /// As [`Reach::get`], with a query.
+    pub(super) async fn find<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> anyhow::Result<T> {
+        let mut url = url(&self.address, path)?;
+        url.query_pairs_mut().extend_pairs(query);
+        self.answer(Method::GET, url, &()).await?.read()
+    }
+
     /// The answer to a request with this body, or with none: `&()`.
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
@@ -84,12 +95,12 @@ impl Reach {
         path: &[&str],
         body: &impl Serialize,
     ) -> anyhow::Result<T> {
-        self.answer(method, path, body).await?.read()
+        self.answer(method, url(&self.address, path)?, body).await?.read()
     }
 
     /// Deletes what is at this path; false if there is nothing.
     pub(super) async fn delete(&self, path: &[&str]) -> anyhow::Result<bool> {
-        let answer = self.answer(Method::DELETE, path, &()).await?;
+        let answer = self.answer(Method::DELETE, url(&self.address, path)?, &()).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(false);
         }
@@ -97,8 +108,7 @@ impl Reach {
         Ok(true)
     }
 
-    async fn answer(&self, method: Method, path: &[&str], body: &impl Serialize) -> anyhow::Result<Answer> {
-        let url = url(&self.address, path)?;
+    async fn answer(&self, method: Method, url: Url, body: &impl Serialize) -> anyhow::Result<Answer> {
         let authorization = format!("Bearer {}", self.token.expose_secret());
         let mut body = serde_json::to_vec(body)?;
         if body == NOTHING {
@@ -112,7 +122,8 @@ impl Reach {
                 Ok(Answer { status: response.status(), body: response.bytes().await?.to_vec() })
             }
             Way::Here { routes, .. } => {
-                let request = Request::builder().method(method).uri(url.path());
+                let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+                let request = Request::builder().method(method).uri(format!("{}{query}", url.path()));
                 let request = request.header(AUTHORIZATION, authorization);
                 let request = request.header(CONTENT_TYPE, "application/json").body(Body::from(body))?;
                 let response = routes.clone().oneshot(request).await?;

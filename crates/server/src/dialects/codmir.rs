@@ -10,11 +10,13 @@ use crate::app::App;
 mod chat;
 mod encode;
 mod error;
+mod query;
 mod sdk;
 mod turns;
 mod wire;
 
 pub(crate) use error::CodmirError;
+pub(crate) use query::Query;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -40,6 +40,11 @@ impl SignInError {
         Self::new(StatusCode::FORBIDDEN, "HTTP 403 Forbidden", None)
     }
 
+    /// When to come back is told by the edge.
+    pub(super) fn too_many_requests() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "HTTP 429 Too Many Requests", None)
+    }
+
     pub(super) fn unknown_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "HTTP 404 Not Found", None)
     }

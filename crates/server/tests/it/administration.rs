@@ -49,6 +49,7 @@ async fn a_user_who_was_added_signs_in() {
     let user = json!({
         "id": id, "username": "ada", "name": "Ada Lovelace", "email": "ada@example.com", "kind": "person",
         "issuer": null, "roles": ["admin", "developer"], "external": true, "disabledAt": null,
+        "messageLimit": null, "messagesUsed": 0,
     });
     assert_eq!(added, json!({ "user": user, "password": null }), "a password that was given is not told");
     for name in ["ada", "ADA", id] {

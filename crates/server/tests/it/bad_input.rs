@@ -96,8 +96,9 @@ const CASES: &[Case] = &[
         route: "POST /api/admin/keys",
         body: r#"{"account":"alice","label":"laptop"}"#,
         required: &["account", "label"],
-        optional: &["scopes", "expiresAt"],
+        optional: &["scopes", "expiresAt", "messageLimit"],
         wrong: &[
+            ("messageLimit", NO_LIMIT),
             ("account", NO_TEXT),
             ("label", NO_TEXT),
             ("account", &["null", "\"\"", "\"a\\nb\""]),
@@ -110,11 +111,19 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        route: "PATCH /api/admin/keys/{keyId}",
+        body: r#"{"messageLimit":7}"#,
+        required: &[],
+        optional: &["messageLimit"],
+        wrong: &[("messageLimit", NO_LIMIT)],
+    },
+    Case {
         route: "POST /api/admin/users",
         body: r#"{"username":"alice"}"#,
         required: &["username"],
-        optional: &["name", "email", "roles", "external", "password"],
+        optional: &["name", "email", "roles", "external", "password", "messageLimit"],
         wrong: &[
+            ("messageLimit", NO_LIMIT),
             ("username", NO_TEXT),
             ("username", &["null", "\"\"", "\"a b\"", "\"a|b\"", "\"LOCAL\"", "\"service-account-x\""]),
             ("password", NO_TEXT),
@@ -131,8 +140,9 @@ const CASES: &[Case] = &[
         route: "PATCH /api/admin/users/{userId}",
         body: r#"{"name":"Alice"}"#,
         required: &[],
-        optional: &["name", "email", "roles", "external", "disabled"],
+        optional: &["name", "email", "roles", "external", "disabled", "messageLimit"],
         wrong: &[
+            ("messageLimit", NO_LIMIT),
             ("name", NO_TEXT),
             ("email", NO_TEXT),
             ("email", &["\"alice\""]),
@@ -213,6 +223,7 @@ const CASES: &[Case] = &[
     },
 ];
 const RIGHTS: &[&str] = &["serviceAccount", "passwordGrant", "tokenExchange", "mayImpersonate"];
+const NO_LIMIT: &[&str] = &["-1", "1.5", "4294967296", "\"7\"", "true", "[]"];
 const NO_FLAG: &[&str] = &["\"true\"", "1", "[]", "{}"];
 
 const fn chat(route: &'static str) -> Case {
@@ -230,6 +241,7 @@ impl Case {
             ("{turnId}", "turn-that-nobody-knows"),
             ("{userId}", "admin"),
             ("{assistantId}", "0595933806de"),
+            ("{keyId}", "key_unknown"),
             ("{clientId}", "codemie-sdk"),
             ("{projectId}", "project-of-the-test"),
         ];
@@ -252,8 +264,8 @@ impl Case {
         let answer = self.request(server, body).send().await.expect("an answer");
         let status = answer.status();
         let text = answer.text().await.expect("a whole answer");
-        // A body that is taken is good: what it asks for is only there already.
-        let taken = self.is_administration() && status == 409;
+        // A body that is taken is good: what it asks for is only there already, or what it is about is not.
+        let taken = self.is_administration() && [404, 409].contains(&status.as_u16());
         assert!(status.is_success() || taken, "{}: {status} {text}", self.route);
     }
 

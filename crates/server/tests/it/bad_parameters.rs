@@ -191,6 +191,37 @@ async fn a_page_of_history_is_asked_for_within_bounds() {
 }
 
 #[tokio::test]
+async fn usage_is_asked_for_by_days() {
+    let server = TestServer::start().await;
+    let usage =
+        |query: &str| server.get(&format!("/api/admin/usage?{query}")).bearer_auth(server.admin_token());
+    for (query, field) in [
+        ("from=", "from"),
+        ("from=yesterday", "from"),
+        ("from=2026-02-30", "from"),
+        ("from=20260101", "from"),
+        ("from=2026-01-01T00:00:00", "from"),
+        ("from=2026-01-01%00", "from"),
+        ("from=2026-01-02&to=2026-01-01", "from"),
+        ("from=9999-12-31", "from"),
+        ("to=9999-12-31", "to"),
+        ("to=-009999-01-01", "to"),
+        ("to=1e3", "to"),
+        ("to=2026-01-01&to=2026-01-02", "to"),
+        ("by=hour", "by"),
+        ("by=Day", "by"),
+        ("by=day,%ff", "by"),
+        ("by=day&by=model", "by"),
+    ] {
+        check_invalid(usage(query), field, query).await;
+    }
+    for query in ["", "by=", "by=user,,day,user", "from=-009998-01-01&to=2026-01-01", "unknown=%ff&more"] {
+        assert_eq!(usage(query).send().await.expect("an answer").status(), 200, "{query}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn ids_in_paths_that_name_nothing_are_not_found() {
     let server = TestServer::start().await;
     let long = "x".repeat(5_000);

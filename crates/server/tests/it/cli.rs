@@ -55,10 +55,11 @@ fn list_keys(home: &Path) -> Vec<(String, String, String, bool)> {
     assert!(listed.status.success(), "{listed:?}");
     let key = |line: &str| {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [id, account, label, created_at, state, scopes, ends, _used] = fields[..] else {
-            panic!("eight fields: {line:?}")
+        let [id, account, label, created_at, state, scopes, ends, _used, limit, _messages] = fields[..]
+        else {
+            panic!("ten fields: {line:?}")
         };
-        assert_eq!((scopes, ends), ("chat,documents,assistants", "-"), "unless more is said");
+        assert_eq!((scopes, ends, limit), ("chat,documents,assistants", "-", "-"), "unless more is said");
         assert!(created_at.ends_with('Z'), "{created_at}");
         assert!(state == "valid" || state.starts_with("revoked 20"), "{state}");
         (id.to_owned(), account.to_owned(), label.to_owned(), state == "valid")

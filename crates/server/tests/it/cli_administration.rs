@@ -64,7 +64,7 @@ fn administer(home: &Path) -> (String, String) {
     assert_eq!(username, "ada");
     assert_eq!(
         user(home, "ada"),
-        ["ada", "person", "developer", "Ada Lovelace", "ada@example.com", "enabled"]
+        ["ada", "person", "developer", "Ada Lovelace", "ada@example.com", "enabled", "-", "0"]
     );
     let changed =
         ["users", "change", id, "--role", "admin", "--role", "developer", "--email", "", "--disable"];
@@ -189,6 +189,43 @@ async fn a_password_is_read_from_standard_input() {
 }
 
 #[test]
+fn limits_are_set_and_taken_away() {
+    let home = home();
+    lines(home.path(), &["users", "add", "ada", "--limit", "100"]);
+    lines(home.path(), &["keys", "create", "--account", "ada", "--limit", "7"]);
+    let key = line(home.path(), &["keys", "list"]);
+    assert_eq!((user(home.path(), "ada")[6..].join(" "), key[8..].join(" ")), ("100 0".into(), "7 0".into()));
+
+    let ada = line(home.path(), &["users", "change", "ada", "--limit", "none"]);
+    let key = line(home.path(), &["keys", "change", &key[0], "--limit", "0"]);
+
+    assert_eq!((ada[7..].join(" "), key[8..].join(" ")), ("- 0".into(), "0 0".into()));
+    let unknown = run(home.path(), &["keys", "change", "key_9", "--limit", "1"]);
+    assert_eq!(refusal(&unknown), "key not found");
+    let wrong = run(home.path(), &["users", "change", "ada", "--limit", "-1"]);
+    assert!(!wrong.status.success(), "{wrong:?}");
+}
+
+/// How it is asked for; what it then tells is in `usage.rs`.
+#[test]
+fn usage_is_asked_for_by_days() {
+    let home = home();
+    let days = ["usage", "--from", "2026-01-01", "--to", "2026-01-31", "--by", "day,model,user"];
+    let price = ["--set", "prices.openai/gpt-*.prompt=0.25"];
+
+    let usage = run(home.path(), &[&days[..], &price].concat());
+
+    assert_eq!((usage.status.code(), usage.stdout.as_str()), (Some(0), ""));
+    let said = "2026-01-01 to 2026-01-31: 0 turns, 0 tokens read, 0 written, 0 credits\n";
+    assert_eq!(usage.stderr, said);
+    let refused = run(home.path(), &["usage", "--from", "soon"]);
+    assert_eq!(refusal(&refused), "from must be a day such as 2026-01-31");
+    let refused = run(home.path(), &["usage", "--set", "prices.gpt-5.prompt=1"]);
+    let said = "prices.\"gpt-5\": prices are of provider/model, such as \"openai/gpt-*\", and not below 0";
+    assert_eq!(refusal(&refused), said);
+}
+
+#[test]
 fn keys_are_made_for_less_than_everything() {
     let home = home();
     let create = ["keys", "create", "--account", "ada", "--scope", "documents", "--scope", "chat"];
@@ -197,7 +234,7 @@ fn keys_are_made_for_less_than_everything() {
 
     let key = line(home.path(), &["keys", "list"]);
 
-    assert_eq!(key[4..], ["valid", "chat,documents", "2098-12-31T23:00:00Z", "-"]);
+    assert_eq!(key[4..], ["valid", "chat,documents", "2098-12-31T23:00:00Z", "-", "-", "0"]);
     let unknown = run(home.path(), &["keys", "create", "--account", "ada", "--scope", "root"]);
     assert!(unknown.stderr.contains("chat, documents, assistants, admin"), "{unknown:?}");
     assert!(!unknown.status.success());

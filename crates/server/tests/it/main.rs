@@ -19,10 +19,12 @@ mod embedded;
 #[cfg(unix)]
 mod first_start;
 mod harness;
+mod limits;
 mod models;
 mod ownership;
 mod program;
 mod public_address;
+mod rate_limit;
 mod revocation;
 mod rights;
 mod secrets;
@@ -31,3 +33,4 @@ mod shutdown;
 mod sign_in;
 mod streams;
 mod token_attacks;
+mod usage;

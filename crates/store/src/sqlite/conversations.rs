@@ -180,7 +180,8 @@ async fn change(
     Ok(changed.rows_affected() > 0)
 }
 
-/// The idempotency keys of its turns go too: a repeat of what was deleted is a new request.
+/// What its turns have cost stays in the ledger. Their idempotency keys go too: a repeat of what was deleted is a new
+/// request.
 async fn delete(db: &mut SqliteConnection, Named { account, dialect, name }: &Named) -> sqlx::Result<bool> {
     let id: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT id FROM conversations WHERE account = ? AND dialect = ? AND name = ?")
@@ -190,6 +191,7 @@ async fn delete(db: &mut SqliteConnection, Named { account, dialect, name }: &Na
             .fetch_optional(&mut *db)
             .await?;
     let Some(id) = id else { return Ok(false) };
+    super::usage::keep(&mut *db, &id).await?;
     for statement in [
         "DELETE FROM idempotency_keys WHERE account = ?2 \
          AND turn_name IN (SELECT name FROM turns WHERE conversation = ?1)",

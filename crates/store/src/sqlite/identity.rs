@@ -1,12 +1,14 @@
 //! The ports of identity on SQLite: writes go through the one writer as a [`Change`], reads beside it.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chat::ids::AccountId;
 use chat::store::StoreError;
 use identity::store::{
-    AccountStore, Added, AppliedClaims, ForeignSignIn, IssuerStore, KeyOwner, KeyStore, Login, Member,
-    Membership, NewKey, NewSignIn, NewSigningKey, NewUser, Profile, ServiceClient, StoredClient, StoredKey,
-    StoredProject, StoredSignIn, StoredSigningKey, StoredTicket, TicketStore, UserChange,
+    AccountStore, Added, Allowance, AppliedClaims, ForeignSignIn, IssuerStore, KeyOwner, KeyStore, Login,
+    Member, Membership, NewKey, NewSignIn, NewSigningKey, NewUser, Profile, ServiceClient, StoredClient,
+    StoredKey, StoredProject, StoredSignIn, StoredSigningKey, StoredTicket, TicketStore, UserChange,
 };
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -26,9 +28,11 @@ pub(super) enum Change {
     EnsureAccount(AccountId, String, Timestamp),
     AddKey(NewKey),
     RevokeKey(String, Timestamp),
+    LimitKey(String, Option<u32>),
     NoteKeyUse(String, Timestamp),
     AddUser(NewUser),
     UpdateUser(AccountId, UserChange, Timestamp),
+    LimitAccount(AccountId, Option<u32>),
     SetPassword(AccountId, SecretString, Timestamp),
     DeleteUser(AccountId, Timestamp),
     SignInForeign(ForeignSignIn),
@@ -68,6 +72,7 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> sqlx::R
             Changed::Done
         }
         Change::RevokeKey(id, now) => Changed::Found(keys::revoke_key(db, id, *now).await?),
+        Change::LimitKey(id, limit) => Changed::Found(keys::limit_key(db, id, *limit).await?),
         Change::NoteKeyUse(id, now) => {
             keys::note_use(db, id, *now).await?;
             Changed::Done
@@ -75,6 +80,9 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> sqlx::R
         Change::AddUser(user) => Changed::Added(accounts::add_user(db, user).await?),
         Change::UpdateUser(account, change, now) => {
             Changed::Added(accounts::change_user(db, *account, change, *now).await?)
+        }
+        Change::LimitAccount(account, limit) => {
+            Changed::Found(accounts::limit_account(db, *account, *limit).await?)
         }
         Change::SetPassword(account, password, now) => {
             Changed::Found(accounts::set_password(db, *account, password, *now).await?)
@@ -170,8 +178,12 @@ impl KeyStore for SqliteStore {
         self.change(Change::AddKey(key)).await.map(drop)
     }
 
-    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        read(keys::keys(&self.readers).await)
+    async fn keys(&self, now: Timestamp) -> Result<Vec<StoredKey>, StoreError> {
+        read(keys::keys(&self.readers, now).await)
+    }
+
+    async fn limit_key(&self, id: &str, limit: Option<u32>) -> Result<bool, StoreError> {
+        self.change(Change::LimitKey(id.to_owned(), limit)).await?.found()
     }
 
     async fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -236,6 +248,18 @@ impl AccountStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Added, StoreError> {
         self.change(Change::UpdateUser(account, change, now)).await?.added()
+    }
+
+    async fn limit_account(&self, account: AccountId, limit: Option<u32>) -> Result<bool, StoreError> {
+        self.change(Change::LimitAccount(account, limit)).await?.found()
+    }
+
+    async fn allowances(
+        &self,
+        only: Option<AccountId>,
+        now: Timestamp,
+    ) -> Result<HashMap<AccountId, Allowance>, StoreError> {
+        read(accounts::allowances(&self.readers, only, now).await)
     }
 
     async fn set_password(

@@ -7,11 +7,11 @@ use chat::turn::{MessageRef, Side, TurnHead};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::quota::{Reached, window_begins};
 use super::rows::{IMPORTED, conversation_id, dialect_name, side, side_number, turn_id};
 
+/// How long an idempotency key counts.
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// The window of the message limit.
-const QUOTA_WINDOW_MS: i64 = 30 * DAY_MS;
 
 /// The message that the new turn follows.
 #[derive(Clone)]
@@ -28,8 +28,8 @@ struct Found {
     same_name: Option<Vec<u8>>,
     /// The message of the question's id, if it is there.
     same_message: Option<SameMessage>,
-    /// No message is left of the account's limit.
-    quota_exceeded: bool,
+    /// The limits that leave no message.
+    reached: Reached,
 }
 
 enum SameMessage {
@@ -64,8 +64,8 @@ pub(super) async fn open_turn(
             Err(error) => return Ok(Err(error)),
         },
     };
-    if found.quota_exceeded {
-        return Ok(Err(quota_exceeded(db, open).await?));
+    if let Some(refusal) = found.reached.refusal(db, open).await? {
+        return Ok(Err(refusal));
     }
 
     let conversation = found.conversation.unwrap_or(open.conversation);
@@ -166,10 +166,14 @@ async fn look(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<Found>
              p.question_id AS question_id, p.answer_id AS answer_id, n.request_hash AS same_name, \
              q.id AS same_turn, q.conversation AS same_conversation, q.question AS same_question, \
              a.id AS same_answer, \
-             CASE WHEN o.message_limit IS NULL THEN 0 ELSE o.message_limit <= \
-                 (SELECT count(*) FROM quota_ledger WHERE account = ?1 AND reserved_at > ?6) END AS quota_exceeded \
+             coalesce(o.message_limit, ?7) AS account_limit, k.message_limit AS key_limit, \
+             CASE WHEN coalesce(o.message_limit, ?7) IS NULL THEN 0 ELSE coalesce(o.message_limit, ?7) <= \
+                 (SELECT count(*) FROM quota_ledger WHERE account = ?1 AND reserved_at > ?6) END AS account_full, \
+             CASE WHEN k.message_limit IS NULL THEN 0 ELSE k.message_limit <= \
+                 (SELECT count(*) FROM quota_ledger WHERE key = ?8 AND reserved_at > ?6) END AS key_full \
          FROM (SELECT 1) \
          LEFT JOIN accounts o ON o.id = ?1 \
+         LEFT JOIN api_keys k ON k.id = ?8 \
          LEFT JOIN conversations c ON c.account = ?1 AND c.dialect = ?2 AND c.name = ?3 \
          LEFT JOIN turns p ON p.id = c.tip_turn \
          LEFT JOIN turns n ON n.account = ?1 AND n.name = ?4 \
@@ -181,7 +185,9 @@ async fn look(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<Found>
     .bind(open.conversation_name.as_str())
     .bind(open.name.as_str())
     .bind(question_id)
-    .bind(open.opened_at.as_millisecond() - QUOTA_WINDOW_MS)
+    .bind(window_begins(open.opened_at))
+    .bind(open.message_limit)
+    .bind(open.key.as_deref())
     .fetch_one(db)
     .await?;
     let conversation = conversation_id(&row, "conversation")?;
@@ -190,7 +196,7 @@ async fn look(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<Found>
         tip: parent(&row)?,
         same_name: row.try_get("same_name")?,
         same_message: same_message(&row, open)?,
-        quota_exceeded: row.try_get("quota_exceeded")?,
+        reached: Reached::from_row(&row)?,
     })
 }
 
@@ -253,20 +259,6 @@ fn parent(row: &SqliteRow) -> sqlx::Result<Option<Parent>> {
         Side::Answer => row.try_get("answer_id")?,
     };
     Ok(id.map(|id| Parent { at, id }))
-}
-
-async fn quota_exceeded(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<OpenError> {
-    let now = open.opened_at.as_millisecond();
-    let oldest: Option<i64> = sqlx::query_scalar(
-        "SELECT (SELECT min(reserved_at) FROM quota_ledger WHERE account = a.id AND reserved_at > ?2) \
-         FROM accounts a WHERE a.id = ?1",
-    )
-    .bind(open.account.as_bytes().as_slice())
-    .bind(now - QUOTA_WINDOW_MS)
-    .fetch_one(db)
-    .await?;
-    let frees_in = oldest.map_or(QUOTA_WINDOW_MS, |oldest| oldest + QUOTA_WINDOW_MS - now);
-    Ok(OpenError::QuotaExceeded { retry_after: frees_in.max(0).unsigned_abs().div_ceil(1000).max(1) })
 }
 
 /// Makes the conversation, its path selected up to the new turn.
@@ -334,7 +326,7 @@ async fn insert_turn(
         "INSERT INTO turns (id, account, conversation, name, parent_turn, parent_side, question_id, question, \
          markup, assistant, answer_id, asked_provider, asked_model, answered_provider, answered_model, opened_at, \
          owner, request_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?); \
-         INSERT INTO quota_ledger (turn, account, reserved_at) VALUES (?, ?, ?)",
+         INSERT INTO quota_ledger (turn, account, key, reserved_at) VALUES (?, ?, ?, ?)",
     )
     .bind(open.turn.as_bytes().as_slice())
     .bind(open.account.as_bytes().as_slice())
@@ -356,6 +348,7 @@ async fn insert_turn(
     .bind(open.request_hash.as_slice())
     .bind(open.turn.as_bytes().as_slice())
     .bind(open.account.as_bytes().as_slice())
+    .bind(open.key.as_deref())
     .bind(open.opened_at.as_millisecond())
     .execute(db)
     .await?;
@@ -364,12 +357,17 @@ async fn insert_turn(
 
 /// Reserves the message of a turn that is not kept.
 async fn reserve(db: &mut SqliteConnection, open: &OpenTurn) -> sqlx::Result<()> {
-    sqlx::query("INSERT INTO quota_ledger (turn, account, reserved_at) VALUES (?, ?, ?)")
-        .bind(open.turn.as_bytes().as_slice())
-        .bind(open.account.as_bytes().as_slice())
-        .bind(open.opened_at.as_millisecond())
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "INSERT INTO quota_ledger (turn, account, key, provider, model, reserved_at) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(open.turn.as_bytes().as_slice())
+    .bind(open.account.as_bytes().as_slice())
+    .bind(open.key.as_deref())
+    .bind(open.answered_by.provider.as_str())
+    .bind(open.answered_by.model.as_str())
+    .bind(open.opened_at.as_millisecond())
+    .execute(db)
+    .await?;
     Ok(())
 }
 

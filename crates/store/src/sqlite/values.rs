@@ -33,13 +33,13 @@ pub(super) async fn checkpoint(db: &mut SqliteConnection, checkpoints: &[&Checkp
 }
 
 /// Records the ends of turns that still run, and gives back what they reserved for nothing. Of two ends of one turn the
-/// first counts.
+/// first counts. What a turn has cost is read from its row; only one that has none is settled in the ledger.
 pub(super) async fn close(db: &mut SqliteConnection, closes: &[&CloseTurn]) -> sqlx::Result<()> {
     let mut seen = HashSet::with_capacity(closes.len());
     let first: Vec<_> = closes.iter().filter(|close| seen.insert(close.turn)).copied().collect();
     for close in first.iter().filter(|close| close.refund) {
         sqlx::query(
-            "DELETE FROM quota_ledger WHERE turn = ?1 \
+            "DELETE FROM quota_ledger WHERE turn = ?1 AND prompt_tokens IS NULL \
              AND NOT EXISTS (SELECT 1 FROM turns WHERE id = ?1 AND outcome IS NOT NULL)",
         )
         .bind(close.turn.as_bytes().as_slice())
@@ -75,7 +75,28 @@ pub(super) async fn close(db: &mut SqliteConnection, closes: &[&CloseTurn]) -> s
              reasoning_tokens = v.reasoning_tokens, tokens_estimated = v.tokens_estimated, ended_at = v.ended_at \
              FROM v WHERE turns.id = v.id AND turns.outcome IS NULL",
         );
-        sql.build().execute(&mut *db).await?;
+        let closed = sql.build().execute(&mut *db).await?;
+        if closed.rows_affected() < rows.len() as u64 {
+            settle(&mut *db, rows).await?;
+        }
     }
+    Ok(())
+}
+
+/// Writes into the ledger what those of these turns have cost that have no row: they are not kept, or their conversation was
+/// deleted meanwhile.
+async fn settle(db: &mut SqliteConnection, closes: &[&CloseTurn]) -> sqlx::Result<()> {
+    let mut sql = QueryBuilder::<Sqlite>::new("WITH v (id, prompt_tokens, completion_tokens) AS (");
+    sql.push_values(closes, |mut row, close| {
+        row.push_bind(close.turn.as_bytes().as_slice())
+            .push_bind(close.end.usage.prompt_tokens)
+            .push_bind(close.end.usage.completion_tokens);
+    });
+    sql.push(
+        ") UPDATE quota_ledger SET prompt_tokens = v.prompt_tokens, completion_tokens = v.completion_tokens \
+         FROM v WHERE turn = v.id AND quota_ledger.prompt_tokens IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = v.id)",
+    );
+    sql.build().execute(db).await?;
     Ok(())
 }

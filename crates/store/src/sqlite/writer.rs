@@ -226,6 +226,7 @@ mod tests {
                 hash: [number; 32],
                 created_at: now,
                 expires_at: None,
+                message_limit: None,
             };
             change(Change::AddKey(key)).await
         };

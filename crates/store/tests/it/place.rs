@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chat::assistants::AssistantStore;
 use chat::clock::Clock as _;
 use chat::conversations::ConversationStore;
 use chat::ids::{AccountId, ConversationId, TurnId};
 use chat::store::{NewMessage, OpenTurn, Place, TurnStore};
 use chat::turn::{Dialect, ModelName};
+use chat::usage::UsageStore;
 use identity::store::{AccountStore, IssuerStore, KeyStore, TicketStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
@@ -64,6 +64,8 @@ impl DataPlace {
             turn: TurnId::new(&self.clock),
             name: name.to_owned(),
             account,
+            key: None,
+            message_limit: None,
             dialect: Dialect::Codmir,
             conversation: ConversationId::new(&self.clock),
             conversation_name: "sess_1".to_owned(),
@@ -89,17 +91,17 @@ impl DataPlace {
 /// An empty store for the suite.
 pub(crate) struct FreshStore {
     store: SqliteStore,
-    place: DataPlace,
+    /// Goes with the store.
+    _place: DataPlace,
 }
 
 impl FreshStore {
     pub(crate) async fn new() -> Self {
         let place = DataPlace::new();
-        Self { store: place.open().await, place }
+        Self { store: place.open().await, _place: place }
     }
 }
 
-#[async_trait]
 impl StoreUnderTest for FreshStore {
     fn turns(&self) -> &dyn TurnStore {
         &self.store
@@ -110,6 +112,10 @@ impl StoreUnderTest for FreshStore {
     }
 
     fn conversations(&self) -> &dyn ConversationStore {
+        &self.store
+    }
+
+    fn usage(&self) -> &dyn UsageStore {
         &self.store
     }
 
@@ -127,14 +133,5 @@ impl StoreUnderTest for FreshStore {
 
     fn tickets(&self) -> &dyn TicketStore {
         &self.store
-    }
-
-    async fn set_message_limit(&self, account: AccountId, limit: Option<u32>) {
-        sqlx::query("UPDATE accounts SET message_limit = ? WHERE id = ?")
-            .bind(limit)
-            .bind(account.as_bytes().as_slice())
-            .execute(&mut self.place.outside().await)
-            .await
-            .unwrap();
     }
 }

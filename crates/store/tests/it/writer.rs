@@ -25,6 +25,7 @@ async fn an_operation_that_fails_does_not_take_others_with_it() {
         hash: [number; 32],
         created_at: place.clock.now(),
         expires_at: None,
+        message_limit: None,
     };
     let nobody = AccountId::new(&place.clock);
 

@@ -10,7 +10,7 @@ use super::{Scene, StoreUnderTest};
 /// With a limit of twenty, fifty parallel messages give twenty turns.
 pub async fn accepts_exactly_the_limit_in_parallel(store: &dyn StoreUnderTest) {
     let scene = Scene::new(store).await;
-    store.set_message_limit(scene.account, Some(20)).await;
+    scene.limit(Some(20)).await;
     let names: Vec<_> = (0..50).map(|number| format!("turn-{number}")).collect();
     let opens = names.iter().map(|name| {
         let conversation_name = format!("sess_{name}");
@@ -22,6 +22,24 @@ pub async fn accepts_exactly_the_limit_in_parallel(store: &dyn StoreUnderTest) {
     let refused =
         outcomes.iter().filter(|outcome| matches!(outcome, Err(OpenError::QuotaExceeded { .. }))).count();
     assert_eq!((accepted, refused), (20, 30));
+}
+
+/// With a limit of twelve for one of two keys and of twenty for their account, fifty parallel messages give both.
+pub async fn accepts_exactly_both_limits_in_parallel(store: &dyn StoreUnderTest) {
+    let scene = Scene::new(store).await;
+    scene.limit(Some(20)).await;
+    let (narrow, wide) = (scene.key(1, Some(12)).await, scene.key(2, None).await);
+    let names: Vec<_> = (0..50).map(|number| format!("turn-{number}")).collect();
+    let opens = async |key: &str, names: &[String]| {
+        let asks = names.iter().map(|name| {
+            let conversation_name = format!("sess_{name}");
+            scene.try_open(OpenTurn { conversation_name, ..scene.ask_by(key, name) })
+        });
+        join_all(asks).await.iter().filter(|outcome| matches!(outcome, Ok(Opened::New(_)))).count()
+    };
+
+    assert_eq!(opens(&narrow, &names[..25]).await, 12);
+    assert_eq!(opens(&wide, &names[25..]).await, 8);
 }
 
 /// Parallel messages of one conversation all land, each once, each after an earlier one.

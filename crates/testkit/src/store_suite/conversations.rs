@@ -103,9 +103,9 @@ pub async fn a_conversation_is_deleted_with_all_in_it(store: &dyn StoreUnderTest
     scene.talk("turn", "Hi", "Hello.").await;
     assert!(scene.delete().await);
     assert_eq!((scene.record().await, scene.turn("turn").await), (None, None));
-    store.set_message_limit(scene.account, Some(1)).await;
+    scene.limit(Some(1)).await;
     scene.refused(scene.ask("later", "Hi")).await;
-    store.set_message_limit(scene.account, None).await;
+    scene.limit(None).await;
     let new = scene.talk("turn", "Hi", "Hello again.").await;
     assert_eq!(new.follows, None, "it is a new conversation");
 }
@@ -126,7 +126,7 @@ pub async fn a_turn_that_is_not_kept_leaves_its_cost_alone(store: &dyn StoreUnde
     let scene = Scene::new(store).await;
     let first = scene.talk("first", "Hi", "Hello.").await;
     let before = scene.record().await;
-    store.set_message_limit(scene.account, Some(2)).await;
+    scene.limit(Some(2)).await;
     let unkept = scene.open(OpenTurn { keep: false, ..scene.ask("unkept", "Between us") }).await;
     assert_eq!(unkept.follows, Some(answer_of(&first)));
     scene.refused(scene.ask("third", "Hi")).await;

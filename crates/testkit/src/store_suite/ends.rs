@@ -155,7 +155,7 @@ pub async fn only_the_owner_closes_interrupted_turns(store: &dyn StoreUnderTest)
 /// What was saved of an interrupted turn stays, and stays paid for.
 pub async fn interrupted_turns_keep_the_text_of_their_checkpoint(store: &dyn StoreUnderTest) {
     let scene = Scene::new(store).await;
-    store.set_message_limit(scene.account, Some(1)).await;
+    scene.limit(Some(1)).await;
     let new = scene.open(scene.ask("one", "a")).await;
     scene.checkpoint(&new, "half an ").await;
     store.turns().close_interrupted("node-1", scene.clock.now()).await.expect("it is closed");
@@ -169,7 +169,7 @@ pub async fn interrupted_turns_keep_the_text_of_their_checkpoint(store: &dyn Sto
 /// An interrupted turn of which nothing was saved is given back, once.
 pub async fn interrupted_turns_without_text_cost_nothing(store: &dyn StoreUnderTest) {
     let scene = Scene::new(store).await;
-    store.set_message_limit(scene.account, Some(1)).await;
+    scene.limit(Some(1)).await;
     scene.open(scene.ask("one", "a")).await;
     store.turns().close_interrupted("node-1", scene.clock.now()).await.expect("it is closed");
     assert_eq!(scene.selected().await, ["[user: a]", "[assistant: ]"]);

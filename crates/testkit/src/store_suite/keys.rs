@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat::clock::Clock as _;
 use chat::ids::AccountId;
 use chat::{Scope, Scopes};
-use identity::store::{KeyOwner, NewKey, StoredKey};
+use identity::store::{Allowance, KeyOwner, NewKey, StoredKey};
 use jiff::SignedDuration;
 
 use super::StoreUnderTest;
@@ -25,6 +25,7 @@ async fn add(store: &dyn StoreUnderTest, clock: &ManualClock, account: AccountId
         hash: [number; 32],
         created_at: clock.now(),
         expires_at: None,
+        message_limit: None,
     };
     store.keys().add_key(key).await.expect("the key is stored");
 }
@@ -78,9 +79,10 @@ pub async fn keys_are_listed_oldest_first(store: &dyn StoreUnderTest) {
         expires_at: None,
         last_used_at: None,
         revoked_at,
+        allowance: Allowance::default(),
     };
     let expected = [key(2, "bob", first, Some(clock.now())), key(1, "ada", clock.now(), None)];
-    assert_eq!(store.keys().keys().await.expect("keys can be read"), expected);
+    assert_eq!(store.keys().keys(clock.now()).await.expect("keys can be read"), expected);
 }
 
 /// A key that is revoked stays as it is.
@@ -92,8 +94,14 @@ pub async fn revoking_twice_keeps_the_first_time(store: &dyn StoreUnderTest) {
     assert!(store.keys().revoke_key("key_1", clock.now()).await.expect("it is revoked"));
     clock.advance(Duration::from_secs(1));
     assert!(store.keys().revoke_key("key_1", clock.now()).await.expect("it is there"));
-    let times: Vec<_> =
-        store.keys().keys().await.expect("keys can be read").into_iter().map(|key| key.revoked_at).collect();
+    let times: Vec<_> = store
+        .keys()
+        .keys(clock.now())
+        .await
+        .expect("keys can be read")
+        .into_iter()
+        .map(|key| key.revoked_at)
+        .collect();
     assert_eq!(times, [Some(revoked_at)]);
 }
 
@@ -111,6 +119,7 @@ pub async fn a_key_keeps_its_scopes_and_its_end(store: &dyn StoreUnderTest) {
         hash: [1; 32],
         created_at: clock.now(),
         expires_at,
+        message_limit: None,
     };
     store.keys().add_key(key).await.expect("the key is stored");
     let expected = KeyOwner {
@@ -122,7 +131,7 @@ pub async fn a_key_keeps_its_scopes_and_its_end(store: &dyn StoreUnderTest) {
         last_used_at: None,
     };
     assert_eq!(key_owner(store, 1).await, Some(expected));
-    let listed = store.keys().keys().await.expect("keys can be read");
+    let listed = store.keys().keys(clock.now()).await.expect("keys can be read");
     assert_eq!(
         listed.iter().map(|key| (key.scopes, key.expires_at)).collect::<Vec<_>>(),
         [(scopes, expires_at)]

@@ -204,6 +204,7 @@ pub async fn a_deleted_name_is_free_and_inherits_nothing(store: &dyn StoreUnderT
             hash: [number; 32],
             created_at: clock.now(),
             expires_at: None,
+            message_limit: None,
         };
         store.keys().add_key(key).await.expect("the key is stored");
     }

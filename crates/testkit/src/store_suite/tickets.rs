@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use chat::Scopes;
 use chat::clock::Clock as _;
-use identity::store::{Added, NewKey, NewUser, Roles, StoredTicket, UserChange};
+use identity::store::{Added, NewUser, Roles, StoredTicket, UserChange};
 
 use super::{Scene, StoreUnderTest};
 
@@ -27,19 +26,6 @@ impl Scene<'_> {
         self.store.tickets().ticket([number; 32]).await.expect("tickets can be read")
     }
 
-    async fn key(&self) {
-        let key = NewKey {
-            id: "key_1".to_owned(),
-            account: self.account,
-            label: "laptop".to_owned(),
-            scopes: Scopes::EVERYDAY,
-            hash: [7; 32],
-            created_at: self.clock.now(),
-            expires_at: None,
-        };
-        self.store.keys().add_key(key).await.expect("the key is stored");
-    }
-
     /// Makes the account a person's.
     async fn person(&self) {
         let user = NewUser {
@@ -60,7 +46,7 @@ impl Scene<'_> {
 /// It is found by its hash alone, for a day; the first delivery counts.
 pub async fn a_ticket_is_read_back(store: &dyn StoreUnderTest) {
     let scene = Scene::new(store).await;
-    scene.key().await;
+    scene.key(1, None).await;
     let ticket = scene.ticket_by(Some("key_1"));
     scene.add_ticket(1, ticket.clone()).await;
     assert_eq!((scene.ticket(1).await, scene.ticket(2).await), (Some(ticket.clone()), None));
@@ -80,7 +66,7 @@ pub async fn a_ticket_is_read_back(store: &dyn StoreUnderTest) {
 /// Revoking the key ends what was got by it, and nothing else.
 pub async fn a_ticket_ends_with_its_key(store: &dyn StoreUnderTest) {
     let scene = Scene::new(store).await;
-    scene.key().await;
+    scene.key(1, None).await;
     scene.add_ticket(1, scene.ticket_by(Some("key_1"))).await;
     scene.add_ticket(2, scene.ticket_by(None)).await;
     scene.add_ticket(3, scene.ticket_by(Some("key_unknown"))).await;
@@ -95,7 +81,7 @@ pub async fn a_ticket_ends_with_its_key(store: &dyn StoreUnderTest) {
 pub async fn a_ticket_ends_with_its_owners_sign_ins(store: &dyn StoreUnderTest) {
     let scene = Scene::new(store).await;
     scene.person().await;
-    scene.key().await;
+    scene.key(1, None).await;
     scene.add_ticket(1, scene.ticket_by(None)).await;
     scene.add_ticket(2, scene.ticket_by(Some("key_1"))).await;
     let disable = async |disabled| {

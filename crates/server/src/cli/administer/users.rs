@@ -3,12 +3,13 @@
 use clap::{ArgGroup, Subcommand};
 use http::Method;
 
-use super::{Reach, disabled, list, read_password, state};
+use super::{Limit, Reach, disabled, list, read_password, state};
 use crate::admin::wire;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// List everybody: id, name to sign in as, kind, roles, full name, e-mail address, state
+    /// List everybody: id, name to sign in as, kind, roles, full name, e-mail address, state, how many messages may be sent
+    /// in thirty days, how many were
     List,
     /// Add somebody who signs in by a password: a random one, printed once, unless it is given; prints id, name, password
     Add {
@@ -29,6 +30,9 @@ pub(crate) enum Task {
         /// Take the password from the first line of standard input
         #[arg(long)]
         password_stdin: bool,
+        /// How many messages the user may send in thirty days [default: none of its own]
+        #[arg(long, value_name = "N|none")]
+        limit: Option<Limit>,
     },
     /// Change a user, shut one out, or let one in again; what is not said stays
     #[command(group = ArgGroup::new("change").required(true).multiple(true))]
@@ -56,6 +60,9 @@ pub(crate) enum Task {
         /// Let the user in again
         #[arg(long, group = "change")]
         enable: bool,
+        /// How many messages the user may send in thirty days
+        #[arg(long, value_name = "N|none", group = "change")]
+        limit: Option<Limit>,
     },
     /// Set a password: a random one, printed once, unless it is given
     Password {
@@ -75,10 +82,11 @@ pub(crate) enum Task {
 pub(super) async fn run(reach: &Reach, task: Task) -> anyhow::Result<()> {
     match task {
         Task::List => reach.get::<Vec<wire::User>>(&["users"]).await?.iter().for_each(print),
-        Task::Add { username, name, email, roles, external, password_stdin } => {
+        Task::Add { username, name, email, roles, external, password_stdin, limit } => {
             let roles = (!roles.is_empty()).then_some(roles);
             let password = read_password(password_stdin)?;
-            let new = wire::NewUser { username, name, email, roles, external: Some(external), password };
+            let (external, message_limit) = (Some(external), limit.and_then(|limit| limit.0));
+            let new = wire::NewUser { username, name, email, roles, external, password, message_limit };
             let added: wire::AddedUser = reach.send(Method::POST, &["users"], &new).await?;
             let wire::User { id, username, .. } = &added.user;
             match added.password {
@@ -89,10 +97,11 @@ pub(super) async fn run(reach: &Reach, task: Task) -> anyhow::Result<()> {
                 None => println!("{id}\t{username}"),
             }
         }
-        Task::Change { user, name, email, roles, no_roles, external, disable, enable } => {
+        Task::Change { user, name, email, roles, no_roles, external, disable, enable, limit } => {
             let roles = (no_roles || !roles.is_empty()).then_some(roles);
             let disabled = disabled(enable, disable);
-            let change = wire::UserChange { name, email, roles, external, disabled };
+            let message_limit = limit.map(|limit| limit.0);
+            let change = wire::UserChange { name, email, roles, external, disabled, message_limit };
             print(&reach.send(Method::PATCH, &["users", &user], &change).await?);
         }
         Task::Password { user, password_stdin } => {
@@ -114,5 +123,6 @@ pub(super) async fn run(reach: &Reach, task: Task) -> anyhow::Result<()> {
 fn print(user: &wire::User) {
     let wire::User { id, username, kind, name, email, .. } = user;
     let (roles, state) = (list(&user.roles), state(user.disabled_at.as_deref()));
-    println!("{id}\t{username}\t{kind}\t{roles}\t{name}\t{email}\t{state}");
+    let (limit, messages) = (list(user.message_limit), user.messages_used);
+    println!("{id}\t{username}\t{kind}\t{roles}\t{name}\t{email}\t{state}\t{limit}\t{messages}");
 }

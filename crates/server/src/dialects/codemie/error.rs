@@ -144,6 +144,7 @@ impl From<Error> for CodeMieError {
             ErrorKind::Conflict => failed(StatusCode::CONFLICT),
             ErrorKind::Gone => failed(StatusCode::GONE),
             ErrorKind::QuotaExceeded { retry_after } => Self {
+                details: Some(error.message.clone().into()),
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Message limit reached")
             },

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use chat::store::{HistoryMessage, HistoryPage, MessageState};
 use chat::turn::{Dialect, Outcome};
 use chat::{Cancelled, TurnLog, provider};
-use http::{HeaderMap, HeaderName, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::chat::{is_id, resumable_stream};
 use super::encode::{is_interrupted, usage};
-use super::{CodmirError, wire};
+use super::{CodmirError, Query, wire};
 use crate::app::App;
 use crate::auth::{Caller, Standing};
 use crate::body::{OptionalJson, PathId};
@@ -113,7 +113,7 @@ pub(super) async fn history(
     PathId(session, _): PathId,
     RawQuery(query): RawQuery,
 ) -> Result<Response, CodmirError> {
-    let query = history_query(query.as_deref().unwrap_or_default())?;
+    let query = history_query(query.as_deref())?;
     let limit = query.limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(CodmirError::field("limit", format!("limit must be 1 to {LARGEST_PAGE}")));
@@ -160,23 +160,12 @@ fn wrong_event_id() -> CodmirError {
     CodmirError::field("Last-Event-ID", "Last-Event-ID must be the number of a frame")
 }
 
-fn history_query(query: &str) -> Result<wire::HistoryQuery, CodmirError> {
-    // Only the query matters to the extractor; it needs some address around it.
-    let uri: Uri =
-        format!("/?{query}").parse().map_err(|_| CodmirError::field("query", "the query is not readable"))?;
-    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri)
-        .map_err(|_| CodmirError::field("query", "the query is not readable"))?;
-    let once = |name: &str| {
-        let mut values = pairs.iter().filter(|(given, _)| given == name).map(|(_, value)| value.clone());
-        match (values.next(), values.next()) {
-            (value, None) => Ok(value),
-            (_, Some(_)) => Err(CodmirError::field(name, format!("{name} must be given once"))),
-        }
-    };
-    let whole_number = |limit: String| {
-        limit.parse().map_err(|_| CodmirError::field("limit", "limit must be a whole number"))
-    };
-    Ok(wire::HistoryQuery { before: once("before")?, limit: once("limit")?.map(whole_number).transpose()? })
+fn history_query(query: Option<&str>) -> Result<wire::HistoryQuery, CodmirError> {
+    let query = Query::parse(query)?;
+    let whole_number =
+        |limit: &str| limit.parse().map_err(|_| CodmirError::field("limit", "limit must be a whole number"));
+    let before = query.once("before")?.map(str::to_owned);
+    Ok(wire::HistoryQuery { before, limit: query.once("limit")?.map(whole_number).transpose()? })
 }
 
 fn ended_status(outcome: &Outcome) -> &'static str {

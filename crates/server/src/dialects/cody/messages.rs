@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::auth::SignedIn;
 use crate::body::{Fields, PathId};
 use crate::idempotency::idempotency_key;
+use crate::prices::Prices;
 
 const CONVERSATION: &str = "conversation_id";
 
@@ -36,7 +37,7 @@ pub(super) async fn list(
     let query = Query::parse(query.as_deref());
     let (pages, conversation) = (query.pages(), query.text(CONVERSATION));
     let found = app.conversations.messages(&principal, Dialect::Cody, conversation, pages.page()).await?;
-    Ok(axum::Json(pages.answer(found, |message| to_wire(message, &query))).into_response())
+    Ok(axum::Json(pages.answer(found, |message| to_wire(message, &query, &app.prices))).into_response())
 }
 
 /// A message.
@@ -145,10 +146,10 @@ pub(super) fn apology(failure: &Failure, said_something: bool) -> String {
 
 async fn one(app: &App, principal: &Principal, id: &str, query: &Query) -> Result<Response, CodyError> {
     let message = app.conversations.message(principal, Dialect::Cody, id).await?;
-    Ok(axum::Json(wire::One { data: to_wire(message, query) }).into_response())
+    Ok(axum::Json(wire::One { data: to_wire(message, query, &app.prices) }).into_response())
 }
 
-fn to_wire(message: Message, query: &Query) -> wire::Message {
+fn to_wire(message: Message, query: &Query, prices: &Prices) -> wire::Message {
     let failure = match &message.answer {
         Some(answer) => {
             if let Outcome::Failed(failure) = &answer.outcome {
@@ -160,10 +161,10 @@ fn to_wire(message: Message, query: &Query) -> wire::Message {
         None => None,
     };
     let apology = failure.map(|failure| apology(failure, !message.text.is_empty()));
-    let tokens = |answer: &chat::conversations::AnswerEnd| {
-        answer.usage.prompt_tokens.saturating_add(answer.usage.completion_tokens)
-    };
-    let usage = wire::Usage { tokens: message.answer.as_ref().map_or(0, tokens), credits: 0.0 };
+    let usage = message.answer.as_ref().map(|answer| wire::Usage {
+        tokens: answer.usage.prompt_tokens.saturating_add(answer.usage.completion_tokens),
+        credits: answer.answered_by.as_ref().map_or(0.0, |model| prices.credits(model, &answer.usage)),
+    });
     wire::Message {
         machine: message.answer.is_some(),
         failed_responding: failure.is_some(),
@@ -173,6 +174,6 @@ fn to_wire(message: Message, query: &Query) -> wire::Message {
         flagged: false,
         created_at: message.at.as_second(),
         sources: query.includes("sources").then(wire::Sources::default),
-        usage: query.includes("usage").then_some(usage),
+        usage: query.includes("usage").then(|| usage.unwrap_or_default()),
     }
 }

@@ -1,8 +1,10 @@
 //! Accounts and who they are, in rows.
 
+use std::collections::HashMap;
+
 use chat::ids::{AccountId, public_id};
 use identity::store::{
-    Added, AppliedClaims, ForeignSignIn, Kind, Login, NewUser, Profile, Roles, UserChange,
+    Added, Allowance, AppliedClaims, ForeignSignIn, Kind, Login, NewUser, Profile, Roles, UserChange,
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,6 +13,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::projects;
 use crate::sqlite::conversations;
+use crate::sqlite::quota::window_begins;
 use crate::sqlite::rows::{account_id, time};
 
 const PERSON: &str = "person";
@@ -150,6 +153,44 @@ pub(super) async fn change_user(
         end_sign_ins(db, account).await?;
     }
     Ok(Added::Account(account))
+}
+
+pub(super) async fn limit_account(
+    db: &mut SqliteConnection,
+    account: AccountId,
+    limit: Option<u32>,
+) -> sqlx::Result<bool> {
+    let limited = sqlx::query("UPDATE accounts SET message_limit = ? WHERE id = ?")
+        .bind(limit)
+        .bind(account.as_bytes().as_slice())
+        .execute(db)
+        .await?;
+    Ok(limited.rows_affected() > 0)
+}
+
+pub(super) async fn allowances(
+    pool: &SqlitePool,
+    only: Option<AccountId>,
+    now: Timestamp,
+) -> sqlx::Result<HashMap<AccountId, Allowance>> {
+    let rows = sqlx::query(
+        "SELECT a.id, a.message_limit, \
+         (SELECT count(*) FROM quota_ledger q WHERE q.account = a.id AND q.reserved_at > ?1) AS messages_used \
+         FROM accounts a WHERE ?2 IS NULL OR a.id = ?2",
+    )
+    .bind(window_begins(now))
+    .bind(only.as_ref().map(|account| account.as_bytes().as_slice()))
+    .fetch_all(pool)
+    .await?;
+    let of_account =
+        |row: &SqliteRow| Ok((account_id(row, "id")?.ok_or(sqlx::Error::RowNotFound)?, allowance(row)?));
+    rows.iter().map(of_account).collect()
+}
+
+/// Reads the columns `message_limit` and `messages_used`.
+pub(super) fn allowance(row: &SqliteRow) -> sqlx::Result<Allowance> {
+    let used: i64 = row.try_get("messages_used")?;
+    Ok(Allowance { limit: row.try_get("message_limit")?, used: used.unsigned_abs() })
 }
 
 pub(super) async fn set_password(

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
+use super::accounts::allowance;
+use crate::sqlite::quota::window_begins;
 use crate::sqlite::rows::{account_id, time};
 
 /// How exactly the last use is known, in milliseconds.
@@ -13,7 +15,8 @@ const USE_PRECISION: i64 = 60_000;
 
 pub(super) async fn add_key(db: &mut SqliteConnection, key: &NewKey) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO api_keys (id, account, label, hash, scopes, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO api_keys (id, account, label, hash, scopes, created_at, expires_at, message_limit) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(key.id.as_str())
     .bind(key.account.as_bytes().as_slice())
@@ -22,6 +25,7 @@ pub(super) async fn add_key(db: &mut SqliteConnection, key: &NewKey) -> sqlx::Re
     .bind(key.scopes.iter().map(Scope::name).collect::<Vec<_>>().join(" "))
     .bind(key.created_at.as_millisecond())
     .bind(key.expires_at.map(Timestamp::as_millisecond))
+    .bind(key.message_limit)
     .execute(db)
     .await?;
     Ok(())
@@ -36,6 +40,15 @@ pub(super) async fn revoke_key(db: &mut SqliteConnection, id: &str, now: Timesta
     Ok(revoked.rows_affected() > 0)
 }
 
+pub(super) async fn limit_key(db: &mut SqliteConnection, id: &str, limit: Option<u32>) -> sqlx::Result<bool> {
+    let limited = sqlx::query("UPDATE api_keys SET message_limit = ? WHERE id = ?")
+        .bind(limit)
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(limited.rows_affected() > 0)
+}
+
 pub(super) async fn note_use(db: &mut SqliteConnection, id: &str, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE api_keys SET last_used_at = ?1 WHERE id = ?2 AND (last_used_at IS NULL OR last_used_at <= ?3)",
@@ -48,11 +61,14 @@ pub(super) async fn note_use(db: &mut SqliteConnection, id: &str, now: Timestamp
     Ok(())
 }
 
-pub(super) async fn keys(pool: &SqlitePool) -> sqlx::Result<Vec<StoredKey>> {
+pub(super) async fn keys(pool: &SqlitePool, now: Timestamp) -> sqlx::Result<Vec<StoredKey>> {
     let rows = sqlx::query(
-        "SELECT k.id, a.name AS account, k.label, k.scopes, k.created_at, k.expires_at, k.last_used_at, k.revoked_at \
+        "SELECT k.id, a.name AS account, k.label, k.scopes, k.created_at, k.expires_at, k.last_used_at, k.revoked_at, \
+         k.message_limit, \
+         (SELECT count(*) FROM quota_ledger q WHERE q.key = k.id AND q.reserved_at > ?) AS messages_used \
          FROM api_keys k JOIN accounts a ON a.id = k.account ORDER BY k.seq",
     )
+    .bind(window_begins(now))
     .fetch_all(pool)
     .await?;
     let key = |row: SqliteRow| {
@@ -65,6 +81,7 @@ pub(super) async fn keys(pool: &SqlitePool) -> sqlx::Result<Vec<StoredKey>> {
             expires_at: row.try_get::<Option<i64>, _>("expires_at")?.map(time),
             last_used_at: row.try_get::<Option<i64>, _>("last_used_at")?.map(time),
             revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(time),
+            allowance: allowance(&row)?,
         })
     };
     rows.into_iter().map(key).collect()

@@ -1,9 +1,11 @@
 //! The JSON of assistants, field by field.
 
 use chat::assistants as core;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::body::given;
 
 /// The body that makes or changes an assistant. Unknown names are ignored, and so is `null`, but where a value can be taken
 /// away by it.
@@ -78,11 +80,6 @@ pub(super) struct ToolPermissions {
     pub(super) tool_call_policy: Option<String>,
     #[serde(default)]
     pub(super) allow_override: Option<bool>,
-}
-
-/// Tells `null`, which is `Some(None)`, from a field that is left out.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// It is made.
