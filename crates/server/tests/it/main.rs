@@ -11,6 +11,7 @@ mod codemie_assistants;
 mod codemie_conversations;
 mod codemie_page;
 mod cody;
+mod cody_crash;
 mod cody_streams;
 mod cors;
 mod edge;
