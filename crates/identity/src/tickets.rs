@@ -3,12 +3,12 @@
 //! A ticket is 256 random bits and says nothing; what it is for is stored, under its SHA-256.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat::clock::Clock;
 use chat::ids::random_base62;
 use chat::store::StoreError;
 use chat::{Principal, Scope, Scopes, SignIn};
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::keys::sha256;
@@ -31,8 +31,8 @@ pub struct Redeemed {
     pub principal: Principal,
     /// The turn's public id.
     pub turn: String,
-    /// When it was issued.
-    pub issued_at: Timestamp,
+    /// How long ago it was issued.
+    pub age: Duration,
     /// Whether somebody has been given all of the turn by it.
     pub is_delivered: bool,
 }
@@ -70,7 +70,7 @@ impl Tickets {
                 Scopes::default().with(Scope::Chat),
             ),
             turn: stored.turn,
-            issued_at: stored.issued_at,
+            age: self.clock.now().duration_since(stored.issued_at).unsigned_abs(),
             is_delivered: stored.delivered_at.is_some(),
         };
         Ok(found.map(redeemed))

@@ -38,8 +38,14 @@ impl<E: Refusal> FromRequestParts<App> for SignedIn<E> {
 /// What a stream's reader may go on reading by. Holds the credential for as long as the stream is open.
 pub(crate) struct Standing {
     app: App,
-    /// `None` for what nobody revokes: the command line, and no credentials at all.
-    credential: Option<SecretString>,
+    by: By,
+}
+
+enum By {
+    /// What nobody revokes: the command line, and no credentials at all.
+    Nothing,
+    Credential(SecretString),
+    Ticket(SecretString),
 }
 
 impl FromRequestParts<App> for Standing {
@@ -48,17 +54,26 @@ impl FromRequestParts<App> for Standing {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         // Credentials that can't be read are refused by the extractor of the caller.
         let credential = bearer(&parts.headers).ok().flatten().filter(|key| !app.admin_token.matches(key));
-        Ok(Self { app: app.clone(), credential })
+        Ok(Self { app: app.clone(), by: credential.map_or(By::Nothing, By::Credential) })
     }
 }
 
 impl Standing {
+    pub(crate) fn by_ticket(app: &App, ticket: SecretString) -> Self {
+        Self { app: app.clone(), by: By::Ticket(ticket) }
+    }
+
     /// Returns once the credential is revoked; looks after it every `auth.recheck_interval_ms`.
     pub(crate) async fn revoked(self) {
-        let Some(credential) = self.credential else { return std::future::pending().await };
+        let identity = &self.app.identity;
         loop {
             tokio::time::sleep(self.app.recheck_interval).await;
-            match self.app.identity.is_revoked(&credential).await {
+            let is_revoked = match &self.by {
+                By::Nothing => return std::future::pending().await,
+                By::Credential(credential) => identity.is_revoked(credential).await,
+                By::Ticket(ticket) => identity.tickets.redeem(ticket).await.map(|good| good.is_none()),
+            };
+            match is_revoked {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "an open stream's credentials can't be looked after"),

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::dialects::codmir::CodmirError;
@@ -59,6 +60,13 @@ pub(crate) trait Refusal: From<BodyError> + From<Error> + IntoResponse {
 /// A JSON body: what it says, and the SHA-256 of its bytes, which tells a repeat from another request.
 pub(crate) struct Json<T, E = CodmirError> {
     pub(crate) value: T,
+    pub(crate) hash: [u8; 32],
+    refusal: PhantomData<E>,
+}
+
+/// The fields of a JSON object or of a form, whatever the `Content-Type`; no body has none.
+pub(crate) struct Fields<E> {
+    pub(crate) value: Map<String, Value>,
     pub(crate) hash: [u8; 32],
     refusal: PhantomData<E>,
 }
@@ -119,9 +127,59 @@ where
     }
 }
 
-fn check_content_type<E: Refusal>(request: &Request) -> Result<(), BodyError> {
+impl<S, E> FromRequest<S> for Fields<E>
+where
+    S: Send + Sync,
+    E: Refusal,
+    BodyTimeout: FromRef<S>,
+{
+    type Rejection = E;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, E> {
+        check_content_type::<E>(&request)?;
+        let is_form = content_type(&request).eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        let bytes = read(request, BodyTimeout::from_ref(state)).await?;
+        let text = bytes.trim_ascii_start();
+        let value = match text.first() {
+            None => Map::new(),
+            // `curl -d` calls JSON a form.
+            Some(b'{' | b'[') => parse(text)?,
+            Some(_) if is_form => form(text),
+            Some(_) => parse(text)?,
+        };
+        Ok(Self { value, hash: Sha256::digest(&bytes).into(), refusal: PhantomData })
+    }
+}
+
+/// Texts by name; the values of a name that ends in `[]` are a list. The last of several counts, as in PHP.
+fn form(bytes: &[u8]) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for (name, value) in form_urlencoded::parse(bytes) {
+        let value = Value::from(value.into_owned());
+        match name.strip_suffix("[]") {
+            Some(name) => {
+                let list = fields.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+                if let Value::Array(values) = list {
+                    values.push(value);
+                } else {
+                    *list = Value::Array(vec![value]);
+                }
+            }
+            None => {
+                fields.insert(name.into_owned(), value);
+            }
+        }
+    }
+    fields
+}
+
+fn content_type(request: &Request) -> &str {
     let named = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = named.split(';').next().unwrap_or_default().trim();
+    named.split(';').next().unwrap_or_default().trim()
+}
+
+fn check_content_type<E: Refusal>(request: &Request) -> Result<(), BodyError> {
+    let essence = content_type(request);
     let json =
         essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json");
     if json || E::ANY_CONTENT_TYPE || request.headers().contains_key(AUTHORIZATION) {

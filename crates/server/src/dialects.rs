@@ -2,3 +2,5 @@
 
 pub(crate) mod codemie;
 pub(crate) mod codmir;
+pub(crate) mod cody;
+mod table;

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::admin::{self, Admin};
 use crate::app::App;
-use crate::dialects::{codemie, codmir};
+use crate::dialects::{codemie, codmir, cody};
 use crate::edge::Edge;
 use crate::{health, openapi, sign_in};
 
@@ -22,6 +22,7 @@ pub(crate) fn service(app: App) -> Service {
     let (routes, mut description) = OpenApiRouter::with_openapi(openapi::Description::openapi())
         .merge(codmir::router())
         .merge(codemie::router())
+        .merge(cody::router())
         .merge(sign_in::router())
         .merge(admin::router().with_state(Admin::of(&app)))
         .merge(health::router())
@@ -46,6 +47,9 @@ async fn unknown_route(State(app): State<App>, method: Method, uri: Uri, headers
         path if is_below(path, codemie::PREFIX) => {
             codemie::unknown_route(&app, &method, path, &headers).await
         }
+        path if is_below(path, cody::PREFIX) || is_below(path, cody::STREAMS) => {
+            cody::unknown_route(&app, &method, path, &headers).await
+        }
         path if is_below(path, sign_in::PREFIX) => sign_in::unknown_route(),
         _ => codmir::unknown_route(),
     }
@@ -54,6 +58,9 @@ async fn unknown_route(State(app): State<App>, method: Method, uri: Uri, headers
 async fn wrong_method(State(app): State<App>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     match uri.path() {
         path if is_below(path, codemie::PREFIX) => codemie::wrong_method(&app, &method, path, &headers).await,
+        path if is_below(path, cody::PREFIX) || is_below(path, cody::STREAMS) => {
+            cody::wrong_method(&app, &method, path, &headers).await
+        }
         path if is_below(path, sign_in::PREFIX) => sign_in::wrong_method(),
         _ => codmir::wrong_method(),
     }

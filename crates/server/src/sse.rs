@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
@@ -50,12 +50,16 @@ pub(crate) fn data_frame<T: Serialize>(out: &mut BytesMut, data: &T) {
 pub(crate) struct TurnBody<E> {
     stream: TurnStream,
     encoder: E,
-    revoked: Pin<Box<dyn Future<Output = ()> + Send>>,
+    revoked: Job,
+    /// What is left to do once the reader has been given everything.
+    last: Option<Job>,
     buffer: BytesMut,
     by_line: bool,
     heartbeat: Option<Heartbeat>,
     ended: bool,
 }
+
+type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Heartbeat {
     interval: Duration,
@@ -95,6 +99,7 @@ impl<E: Encode> TurnBody<E> {
             stream,
             encoder,
             revoked,
+            last: None,
             buffer: BytesMut::new(),
             by_line: false,
             heartbeat: None,
@@ -116,6 +121,12 @@ impl<E: Encode> TurnBody<E> {
     /// Each line is written as an HTTP chunk of its own, for clients that take a chunk for an object.
     pub(crate) fn by_line(mut self) -> Self {
         self.by_line = true;
+        self
+    }
+
+    /// Does this before the body ends, if the reader has been given all of it.
+    pub(crate) fn then(mut self, job: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.last = Some(Box::pin(job));
         self
     }
 
@@ -141,7 +152,7 @@ impl<E: Encode> TurnBody<E> {
 
     /// The last that a reader gets who may read no more.
     fn cut(&mut self) -> Result<Frame<Bytes>, axum::BoxError> {
-        self.ended = true;
+        (self.ended, self.last) = (true, None);
         let message = "the credentials of this stream have been revoked; sign in again";
         let failure = Failure { kind: ErrorKind::Unauthorized, message: message.to_owned() };
         if self.encoder.fail(&failure, &mut self.buffer) { Ok(self.written()) } else { Err(message.into()) }
@@ -183,6 +194,10 @@ impl<E: Encode> http_body::Body for TurnBody<E> {
                     return heartbeat.poll_due(ctx).map(|()| Some(Ok(Frame::data(bytes))));
                 }
             }
+        }
+        if let Some(last) = &mut this.last {
+            ready!(last.as_mut().poll(ctx));
+            this.last = None;
         }
         if this.encoder.is_whole() {
             Poll::Ready(None)

@@ -10,6 +10,8 @@ mod codemie;
 mod codemie_assistants;
 mod codemie_conversations;
 mod codemie_page;
+mod cody;
+mod cody_streams;
 mod cors;
 mod edge;
 #[cfg(feature = "embedded-llm")]

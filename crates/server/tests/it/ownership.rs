@@ -28,8 +28,17 @@ enum Named {
     Email,
     User,
     Client,
+    Bot,
+    /// A conversation and a message with short ids.
+    Talk,
+    Said,
+    /// Whoever has one may read by it.
+    Ticket,
 }
-use Named::{Assistant, Client, Email, Key, Message, Project, Realm, Session, Turn, User, Workflow};
+use Named::{
+    Assistant, Bot, Client, Email, Key, Message, Project, Realm, Said, Session, Talk, Ticket, Turn, User,
+    Workflow,
+};
 
 /// Every route, and where ids stand in it: `{id}` in the path, `?id` in the query, others in the body.
 const CASES: &[(&str, &[(&str, Named)])] = &[
@@ -60,6 +69,20 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("DELETE /code-assistant-api/v1/assistants/{assistantId}", &[("{assistantId}", Assistant)]),
     ("GET /code-assistant-api/v1/assistants/id/{assistantId}", &[("{assistantId}", Assistant)]),
     ("GET /code-assistant-api/v1/assistants/slug/{slug}", &[("{slug}", Assistant)]),
+    ("GET /api/v1/bots", &[]),
+    ("GET /api/v1/conversations", &[("?bot_id", Bot)]),
+    ("POST /api/v1/conversations", &[("bot_id", Bot)]),
+    ("GET /api/v1/conversations/{conversationId}", &[("{conversationId}", Talk)]),
+    ("POST /api/v1/conversations/{conversationId}", &[("{conversationId}", Talk), ("bot_id", Bot)]),
+    ("PUT /api/v1/conversations/{conversationId}", &[("{conversationId}", Talk), ("bot_id", Bot)]),
+    ("PATCH /api/v1/conversations/{conversationId}", &[("{conversationId}", Talk), ("bot_id", Bot)]),
+    ("DELETE /api/v1/conversations/{conversationId}", &[("{conversationId}", Talk)]),
+    ("GET /api/v1/messages", &[("?conversation_id", Talk)]),
+    ("POST /api/v1/messages", &[("conversation_id", Talk)]),
+    ("GET /api/v1/messages/{messageId}", &[("{messageId}", Said)]),
+    ("POST /api/v1/messages/stream", &[("conversation_id", Talk)]),
+    ("GET /stream/{ticket}", &[("{ticket}", Ticket)]),
+    ("POST /stream/{ticket}", &[("{ticket}", Ticket)]),
     ("GET /code-assistant-api/v1/llm_models", &[]),
     ("GET /code-assistant-api/v1/embeddings_models", &[]),
     ("GET /code-assistant-api/v1/default_models", &[]),
@@ -126,12 +149,15 @@ const NO_IDS: &[&str] = &[
     "sort_order",
     "include_all",
     "include_tool_errors",
+    "keyword",
+    "includes",
     "error_detail_level",
 ];
 
 const WORDS: [&str; 3] = ["It", " is", " mine."];
 const OWN_TURN: &str = "turn-of-the-asker";
 const DEFAULT_ASSISTANT: &str = "05959338-06de-477d-9cc3-08369f858057";
+const DEFAULT_BOT: &str = "0595933806de";
 const ASSISTANT_SLUG: &str = "assistant-of-the-owner";
 const OWN_SESSION: &str = "session-of-the-asker";
 
@@ -153,6 +179,10 @@ struct Owner {
     maker: Asker,
     assistant_id: String,
     messages: Vec<String>,
+    /// The maker's assistant, conversation and messages in Cody's form.
+    bot: String,
+    talk: String,
+    said: Vec<String>,
     running: reqwest::Response,
     gate: Gate,
 }
@@ -171,7 +201,19 @@ impl Owner {
         server.upstream.wait_request(1).await;
         let maker = if asker.is_some() { asker.clone() } else { Some(server.key("maker").await) };
         let assistant_id = make_assistant(server, &maker).await;
-        let mut owner = Self { asker, key_id, maker, assistant_id, messages: Vec::new(), running, gate };
+        let mut owner = Self {
+            asker,
+            key_id,
+            maker,
+            assistant_id,
+            messages: Vec::new(),
+            bot: String::new(),
+            talk: String::new(),
+            said: Vec::new(),
+            running,
+            gate,
+        };
+        owner.talk(server).await;
         for history in
             [owner.history(server, Self::ENDED[0]).await, owner.history(server, Self::RUNNING[0]).await]
         {
@@ -180,6 +222,28 @@ impl Owner {
         }
         assert_eq!(owner.messages.len(), 4);
         owner
+    }
+
+    /// Makes a conversation with the maker's own bot, and says something in it.
+    async fn talk(&mut self, server: &TestServer) {
+        let id = |value: &Value| value["id"].as_str().expect("an id").to_owned();
+        let bots = self.of_maker(server, "/api/v1/bots?keyword=mine").await;
+        self.bot = id(&bots["data"][0]);
+        let new = json!({ "name": "Mine", "bot_id": self.bot });
+        let made =
+            by(server.post("/api/v1/conversations", &new), &self.maker).send().await.expect("an answer");
+        self.talk = id(&made.json::<Value>().await.expect("JSON")["data"]);
+        let message = json!({ "content": "Hello", "conversation_id": self.talk });
+        let answered = by(server.post("/api/v1/messages", &message), &self.maker).send().await;
+        assert_eq!(answered.expect("an answer").status(), 200);
+        let messages = self.of_maker(server, "/api/v1/messages").await;
+        self.said = messages["data"].as_array().expect("messages").iter().map(id).collect();
+        assert_eq!(self.said.len(), 2);
+    }
+
+    async fn of_maker(&self, server: &TestServer, path: &str) -> Value {
+        let answer = by(server.get(path), &self.maker).send().await.expect("an answer");
+        answer.json().await.expect("JSON")
     }
 
     /// Live ids of the owner's.
@@ -196,6 +260,10 @@ impl Owner {
             Email => vec!["admin@example.com".to_owned()],
             User => vec!["admin".to_owned()],
             Client => vec!["codemie-sdk".to_owned()],
+            Bot => vec![self.bot.clone()],
+            Talk => vec![self.talk.clone()],
+            Said => self.said.clone(),
+            Ticket => Vec::new(),
         }
     }
 
@@ -217,7 +285,12 @@ impl Owner {
         let assistant = by(server.get(&path), &self.maker).send().await.expect("an answer");
         let assistant: Value = assistant.json().await.expect("JSON");
         assert_eq!(assistant["name"], "Mine");
-        json!({ "keys": keys, "ended": ended, "running": running, "assistant": assistant })
+        let talk = self.of_maker(server, &format!("/api/v1/conversations/{}", self.talk)).await;
+        assert_eq!(talk["data"]["name"], "Mine");
+        let said = self.of_maker(server, "/api/v1/messages").await;
+        json!({
+            "keys": keys, "ended": ended, "running": running, "assistant": assistant, "talk": talk, "said": said,
+        })
     }
 
     /// The turn that ran all the time ends whole.
@@ -267,6 +340,8 @@ impl Probe<'_> {
             ("{realm}", "codemie-prod"),
             ("{userId}", "admin"),
             ("{projectId}", "my-project"),
+            // The one that every account begins with.
+            ("{conversationId}", "string"),
         ];
         for (own, id) in own {
             url = url.replace(own, id);
@@ -279,7 +354,7 @@ impl Probe<'_> {
         let mut request = server.client.request(method.parse().expect("a method"), server.url(&url));
         // Who follows another's running turn would wait for its end.
         request = request.timeout(Duration::from_secs(10));
-        if ["POST", "PUT"].contains(&method) {
+        if ["POST", "PUT", "PATCH"].contains(&method) {
             request = request.json(&self.body(path));
         }
         if self.v2 {
@@ -295,6 +370,12 @@ impl Probe<'_> {
             "/api/chat" | "/api/chat/stream" | "/api/chat/reason" => message_in(OWN_SESSION, "Hi"),
             "/api/ai/chat" | "/api/ai/chat/stream" => json!({ "message": "Hi" }),
             path if path.ends_with("/model") => json!({ "text": "Hi" }),
+            path if path.starts_with("/api/v1/conversations") => {
+                json!({ "name": "Theirs", "bot_id": DEFAULT_BOT })
+            }
+            path if path.starts_with("/api/v1/messages") => {
+                json!({ "content": "Hi", "conversation_id": "string" })
+            }
             path if path.ends_with("/assistants/{assistantId}") => json!({ "name": "Theirs" }),
             _ => json!({}),
         };
@@ -330,7 +411,13 @@ impl Probe<'_> {
             |word: &str| word.contains('.') && word.trim_start_matches(':').parse::<f64>().is_ok();
         let is_moment = |word: &str| word.starts_with("20") && word.ends_with('Z') && word.len() >= 20;
         let is_uuid = |word: &str| word.len() == 36 && word.bytes().filter(|byte| *byte == b'-').count() == 4;
-        let is_time = |word: &str| is_moment(word) || is_seconds(word);
+        let is_second =
+            |word: &str| word.trim_start_matches(':').parse::<u64>().is_ok_and(|time| time > 1_700_000_000);
+        let is_time = |word: &str| is_moment(word) || is_seconds(word) || is_second(word);
+        // Of Cody's ids and tickets. A word of that length is taken for one in both answers.
+        let is_random = |word: &str| {
+            [12, 43].contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
         let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-:.".contains(letter);
         let mut comparable = String::new();
         for word in text.split_inclusive(|letter| !is_part(letter)) {
@@ -341,6 +428,7 @@ impl Probe<'_> {
                 Some(prefix) => prefix,
                 None if is_time(word) => "a time",
                 None if is_uuid(word) => "a uuid",
+                None if is_random(word) => "a short id",
                 None => word,
             });
             comparable.push_str(&end[end.len().saturating_sub(1)..]);
@@ -409,7 +497,7 @@ fn id_fields(description: &Value, schema: &Value, at: &str, places: &mut BTreeSe
     }
     for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
         let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
-        if name == "id" || name.ends_with("Id") {
+        if name == "id" || name.ends_with("Id") || name.ends_with("_id") {
             places.insert(at.clone());
         }
         id_fields(description, schema, &at, places);

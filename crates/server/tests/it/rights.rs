@@ -30,6 +30,9 @@ fn needs(route: &str) -> Needs {
             "/healthz" | "/readyz" => Needs::Nothing,
             path if path.ends_with("/openapi.json") || path.ends_with("/docs") => Needs::Nothing,
             path if path.starts_with("/auth/realms/") => Needs::Nothing,
+            // The ticket is the right.
+            "/stream/{ticket}" => Needs::Nothing,
+            "/api/v1/bots" => Needs::Scopes(&["chat", "assistants"]),
             path if path.starts_with("/api/admin/") || path.starts_with("/auth/admin/") => {
                 Needs::Scopes(&["admin"])
             }
@@ -53,6 +56,7 @@ struct Ada {
     server: TestServer,
     key: String,
     assistant: String,
+    ticket: String,
 }
 
 impl Ada {
@@ -78,7 +82,13 @@ impl Ada {
         let made = server.post(&format!("{CODEMIE}/assistants"), &new).bearer_auth(&key).send().await;
         let made: Value = made.expect("an answer").json().await.expect("JSON");
         let assistant = made["assistantId"].as_str().expect("an id").to_owned();
-        Self { server, key, assistant }
+        let sent = json!({ "content": "Hi", "conversation_id": "string", "redirect": false });
+        let sent = server.post("/api/v1/messages/stream", &sent).bearer_auth(&key).send().await;
+        let sent: Value = sent.expect("an answer").json().await.expect("JSON");
+        let url = sent["data"]["stream_url"].as_str().expect("an address");
+        let ticket = url.rsplit('/').next().expect("a ticket").to_owned();
+        server.upstream.wait_idle().await;
+        Self { server, key, assistant, ticket }
     }
 
     /// A key of Ada's that is good for these scopes only.
@@ -93,7 +103,6 @@ impl Ada {
         let (method, path) = route.split_once(' ').expect("method and path");
         let ids = [
             ("{sessionId}", SESSION),
-            ("{conversationId}", SESSION),
             ("{turnId}", TURN),
             ("{taskId}", TURN),
             ("{assistantId}", &self.assistant),
@@ -103,11 +112,19 @@ impl Ada {
             ("{clientId}", "codemie-sdk"),
             ("{keyId}", "key_unknown"),
             ("{projectId}", "ada"),
+            ("{messageId}", "unknown"),
+            ("{ticket}", &self.ticket),
+            ("{conversationId}", if path.starts_with("/api/v1/") { "string" } else { SESSION }),
         ];
         let path = ids.iter().fold(path.to_owned(), |path, (place, id)| path.replace(place, id));
         let mut body = message_in(SESSION, "Again");
         for field in ["message", "text", "name", "username", "id", "account", "label"] {
             body[field] = json!("again");
+        }
+        for (field, value) in
+            [("content", "again"), ("conversation_id", "string"), ("bot_id", "0595933806de")]
+        {
+            body[field] = json!(value);
         }
         let request = self.server.client.request(method.parse().expect("a method"), self.server.url(&path));
         if method == "GET" { request } else { request.json(&body) }
@@ -119,6 +136,8 @@ impl Ada {
         for path in [
             format!("/api/chat/sessions/{SESSION}/messages"),
             format!("{CODEMIE}/conversations/{SESSION}"),
+            "/api/v1/conversations".to_owned(),
+            "/api/v1/messages".to_owned(),
             format!("{CODEMIE}/assistants/id/{}", self.assistant),
         ] {
             let answer = self.server.get(&path).bearer_auth(&self.key).send().await.expect("an answer");

@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 use super::{CodeMieError, PREFIX, wire};
 use crate::app::App;
 use crate::auth::{SignedIn, bearer_principal};
+use crate::dialects::table::{Known, look_up};
 
 /// Methods, and a path below the prefix in which `{…}` stands for a segment and `{*…}` for all that follow.
 pub(super) const NOT_BUILT: &[(&str, &str)] = &[
@@ -165,13 +166,6 @@ pub(super) const NOT_BUILT: &[(&str, &str)] = &[
     ("PUT DELETE", "/v1/config/declarations/{id}"),
 ];
 
-/// What is known of a path that no handler takes.
-enum Known {
-    NotBuilt,
-    OtherMethod,
-    Nothing,
-}
-
 /// Answers what no handler took. Whether a route is not built is told to callers with credentials only, as its answer
 /// would be.
 pub(super) async fn answer(
@@ -181,7 +175,7 @@ pub(super) async fn answer(
     headers: &HeaderMap,
     otherwise: (StatusCode, &'static str),
 ) -> Response {
-    match look_up(method, path.strip_prefix(PREFIX).unwrap_or_default()) {
+    match look_up(NOT_BUILT, method, path.strip_prefix(PREFIX).unwrap_or_default()) {
         Known::NotBuilt => match bearer_principal(app, headers).await {
             Ok(_) => CodeMieError::not_built(&format!("{method} {path}")).into_response(),
             Err(error) => CodeMieError::from(error).into_response(),
@@ -209,55 +203,9 @@ fn refusal((status, detail): (StatusCode, &'static str)) -> Response {
     (status, axum::Json(wire::Detail { detail })).into_response()
 }
 
-fn look_up(method: &Method, path: &str) -> Known {
-    let mut here = NOT_BUILT.iter().filter(|(_, pattern)| fits(pattern, path)).peekable();
-    if here.peek().is_none() {
-        return Known::Nothing;
-    }
-    let is_named = here.any(|(methods, _)| methods.split(' ').any(|name| name == method.as_str()));
-    if is_named { Known::NotBuilt } else { Known::OtherMethod }
-}
-
-fn fits(pattern: &str, path: &str) -> bool {
-    let (mut patterns, mut segments) = (pattern.split('/'), path.split('/'));
-    loop {
-        match (patterns.next(), segments.next()) {
-            (None, None) => return true,
-            (Some(pattern), Some(segment)) if pattern.starts_with("{*") => return !segment.is_empty(),
-            (Some(pattern), Some(segment)) if segment_fits(pattern, segment) => {}
-            _ => return false,
-        }
-    }
-}
-
-/// `{name}` stands for any text, also before a fixed end.
-fn segment_fits(pattern: &str, segment: &str) -> bool {
-    match pattern.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
-        Some((_, end)) => segment.strip_suffix(end).is_some_and(|text| !text.is_empty()),
-        None => pattern == segment,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_fit_whole_paths() {
-        for (pattern, path, expected) in [
-            ("/v1/files", "/v1/files", true),
-            ("/v1/files", "/v1/files/x", false),
-            ("/v1/files/{url}", "/v1/files/x", true),
-            ("/v1/files/{url}", "/v1/files", false),
-            ("/v1/files/{url}", "/v1/files/", false),
-            ("/models/{model}:countTokens", "/models/gemini:countTokens", true),
-            ("/models/{model}:countTokens", "/models/gemini", false),
-            ("/v1/skills/{*path}", "/v1/skills/a/b/c", true),
-            ("/v1/skills/{*path}", "/v1/skills", false),
-        ] {
-            assert_eq!(fits(pattern, path), expected, "{pattern} {path}");
-        }
-    }
 
     #[test]
     fn the_docs_list_the_table() {
