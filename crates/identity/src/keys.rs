@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat::clock::Clock;
 use chat::ids::{AccountId, public_id, random_base62};
 use chat::store::StoreError;
-use chat::{Principal, Scope, Scopes};
+use chat::{Principal, Scope, Scopes, SignIn};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -76,6 +76,11 @@ impl Keys {
     /// The command line on this machine, which owns what the anonymous caller owns.
     pub fn command_line(&self) -> Principal {
         Principal::authenticated(self.local)
+    }
+
+    /// The command line on this machine where it administers.
+    pub fn administrator(&self) -> Principal {
+        Principal::signed_in(self.local, SignIn::CommandLine, Scopes::EVERYDAY.with(Scope::Admin))
     }
 
     /// The owner of `key`, who may do what the key is good for; an administrator's key administers if it was made for that.

@@ -1,9 +1,10 @@
-//! Administration over HTTP: users, service clients, projects and keys, for administrators and for the commands on this
+//! Administration over HTTP: users, service clients, projects, keys and assistants, for administrators and for the commands on this
 //! machine, which ask a running server or, if none runs, the same routes over the data directory.
 
 use std::time::Duration;
 
 use axum::extract::FromRef;
+use chat::assistants::Assistants;
 use identity::{DirectoryError, Identity, KeysError};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -12,6 +13,7 @@ use crate::auth::AdminToken;
 use crate::body::BodyTimeout;
 use crate::dialects::codmir::CodmirError;
 
+pub(crate) mod assistants;
 mod clients;
 mod file;
 mod keys;
@@ -25,6 +27,7 @@ pub(crate) use file::{AdminFile, reachable};
 #[derive(Clone)]
 pub(crate) struct Admin {
     pub(crate) identity: Identity,
+    pub(crate) assistants: Assistants,
     pub(crate) token: AdminToken,
     pub(crate) body_timeout: Duration,
 }
@@ -32,8 +35,8 @@ pub(crate) struct Admin {
 impl Admin {
     /// Of a running server.
     pub(crate) fn of(app: &App) -> Self {
-        let (identity, token) = (app.identity.clone(), app.admin_token.clone());
-        Self { identity, token, body_timeout: app.body_timeout }
+        let (identity, assistants) = (app.identity.clone(), app.assistants.clone());
+        Self { identity, assistants, token: app.admin_token.clone(), body_timeout: app.body_timeout }
     }
 }
 
@@ -61,4 +64,5 @@ pub(crate) fn router() -> OpenApiRouter<Admin> {
         .merge(clients::router())
         .merge(projects::router())
         .merge(keys::router())
+        .merge(assistants::router())
 }

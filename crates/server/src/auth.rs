@@ -83,7 +83,7 @@ impl Standing {
 }
 
 /// The caller of an administration route: an administrator, or who can read the token in the data directory.
-pub(crate) struct Administrator;
+pub(crate) struct Administrator(pub(crate) Principal);
 
 impl FromRequestParts<App> for Caller {
     type Rejection = CodmirError;
@@ -102,11 +102,12 @@ impl FromRequestParts<Admin> for Administrator {
 
     async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, CodmirError> {
         match bearer(&parts.headers)? {
-            Some(key) if admin.token.matches(&key) => Ok(Self),
-            Some(key) if authenticate(&admin.identity, &key).await?.is_admin() => Ok(Self),
-            Some(_) => {
-                Err(Error::new(ErrorKind::Forbidden, "these credentials may not administer the server")
-                    .into())
+            Some(key) if admin.token.matches(&key) => Ok(Self(admin.identity.keys.administrator())),
+            Some(key) => {
+                let principal = authenticate(&admin.identity, &key).await?;
+                let message = "these credentials may not administer the server";
+                let may = principal.is_admin().then_some(Self(principal));
+                may.ok_or_else(|| Error::new(ErrorKind::Forbidden, message).into())
             }
             None => {
                 let message =

@@ -282,14 +282,15 @@ pub(crate) async fn open_administration(data_dir: &Path) -> Result<(Admin, Arc<S
         accounts: store.clone(),
         issuer: store.clone(),
         tickets: store.clone(),
-        clock,
+        clock: clock.clone(),
         tasks: Tasks::new(),
         config: IssuerConfig::new(""),
         issuers: Vec::new(),
         source: key_sets()?,
     })
     .await?;
-    let admin = Admin { identity, token: AdminToken::new(), body_timeout: Duration::MAX };
+    let assistants = Assistants::new(store.clone(), clock).await?;
+    let admin = Admin { identity, assistants, token: AdminToken::new(), body_timeout: Duration::MAX };
     Ok((admin, store))
 }
 

@@ -1,4 +1,4 @@
-//! `latimer users`, `clients`, `projects`, `keys`: lines of fields with tabs between them on standard output, remarks on
+//! `latimer users`, `clients`, `projects`, `keys`, `assistants`: lines of fields with tabs between them on standard output, remarks on
 //! standard error.
 
 use clap::Subcommand;
@@ -8,6 +8,7 @@ use super::reach::Reach;
 use crate::admin::wire;
 use crate::config::Config;
 
+mod assistants;
 mod clients;
 mod keys;
 mod projects;
@@ -27,6 +28,9 @@ pub(super) enum Task {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::Task),
+    /// Make, list, change and delete assistants, which are bots in Cody's API
+    #[command(subcommand)]
+    Assistants(assistants::Task),
 }
 
 pub(super) async fn run(config: &Config, task: Task) -> anyhow::Result<()> {
@@ -36,6 +40,7 @@ pub(super) async fn run(config: &Config, task: Task) -> anyhow::Result<()> {
         Task::Clients(task) => clients::run(&reach, task).await,
         Task::Projects(task) => projects::run(&reach, task).await,
         Task::Keys(task) => keys::run(&reach, task).await,
+        Task::Assistants(task) => assistants::run(&reach, task).await,
     };
     reach.close().await;
     done

@@ -233,6 +233,52 @@ async fn members_see_their_project() {
 }
 
 #[tokio::test]
+async fn an_assistant_that_was_made_is_everyones_in_every_api() {
+    let server = TestServer::start().await;
+    let key = server.key("ada").await;
+    let get = async |path: &str| -> Value {
+        let request = server.get(path).bearer_auth(secrecy::ExposeSecret::expose_secret(&key));
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    };
+    let new = json!({ "name": "Pirate", "instructions": "Talk like a pirate.", "model": "gpt-4o", "temperature": 0.5 });
+
+    let made = server.administer("POST", "/api/admin/assistants", &new).await;
+
+    assert_eq!(made.status(), 201);
+    let made: Value = made.json().await.expect("JSON");
+    let (id, bot) = (text(&made, "id"), text(&made, "botId"));
+    let told = json!({
+        "id": id, "botId": bot, "name": "Pirate", "description": "", "instructions": "Talk like a pirate.",
+        "model": "gpt-4o", "temperature": 0.5, "global": true, "createdAt": made["createdAt"],
+        "updatedAt": made["updatedAt"],
+    });
+    assert_eq!(made, told);
+    for name in [id, bot] {
+        assert_eq!(
+            server.administered("GET", &format!("/api/admin/assistants/{name}"), &Value::Null).await,
+            made
+        );
+    }
+    let bots = get("/api/v1/bots?keyword=pirate").await;
+    assert_eq!((&bots["data"][0]["id"], &bots["data"][0]["model"]), (&json!(bot), &json!("gpt-4o")));
+    let assistant = get(&format!("/code-assistant-api/v1/assistants/id/{id}")).await;
+    assert_eq!(assistant["name"], "Pirate");
+    let path = format!("/api/admin/assistants/{bot}");
+    let change = json!({ "name": "Captain", "model": "", "global": false });
+    let changed = server.administered("PATCH", &path, &change).await;
+    assert_eq!(
+        (&changed["name"], &changed["model"], &changed["instructions"]),
+        (&json!("Captain"), &Value::Null, &told["instructions"])
+    );
+    assert_eq!(get("/api/v1/bots").await["meta"]["pagination"]["total"], 1, "it is no longer everyone's");
+    let listed = server.administered("GET", "/api/admin/assistants?name=capt", &Value::Null).await;
+    assert_eq!(listed, json!([changed]));
+    server.administered("DELETE", &path, &Value::Null).await;
+    check_error(server.administer("GET", &path, &Value::Null).await, 404, "NOT_FOUND").await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_key_is_good_for_its_scopes_until_it_ends() {
     let clock = ManualClock::new();
     let server = TestServer::start_by(Arc::new(clock.clone()), |_, _| ()).await;

@@ -178,6 +178,33 @@ const CASES: &[Case] = &[
         wrong: &[("name", NO_TEXT), ("name", &["null", "\"\"", "\" a\"", "\"a,b\"", "\"a\\nb\""])],
     },
     Case {
+        route: "POST /api/admin/assistants",
+        body: r#"{"name":"Helper"}"#,
+        required: &["name"],
+        optional: &["description", "instructions", "model", "temperature", "global"],
+        wrong: &[
+            ("name", NO_TEXT),
+            ("name", &["null", "\"\"", "\"a\\nb\""]),
+            ("instructions", NO_TEXT),
+            ("model", NO_TEXT),
+            ("temperature", &["-1", "2.1", "\"1\""]),
+            ("global", NO_FLAG),
+        ],
+    },
+    Case {
+        route: "PATCH /api/admin/assistants/{assistantId}",
+        body: r#"{"description":"Helps."}"#,
+        required: &[],
+        optional: &["name", "description", "instructions", "model", "temperature", "global"],
+        wrong: &[
+            ("name", NO_TEXT),
+            ("name", &["\"\"", "\"a\\nb\""]),
+            ("instructions", NO_TEXT),
+            ("temperature", &["-1", "2.1", "\"1\""]),
+            ("global", NO_FLAG),
+        ],
+    },
+    Case {
         route: "PUT /api/admin/projects/{projectId}/members/{userId}",
         body: r#"{"admin":true}"#,
         required: &[],
@@ -202,6 +229,7 @@ impl Case {
         let ids = [
             ("{turnId}", "turn-that-nobody-knows"),
             ("{userId}", "admin"),
+            ("{assistantId}", "0595933806de"),
             ("{clientId}", "codemie-sdk"),
             ("{projectId}", "project-of-the-test"),
         ];

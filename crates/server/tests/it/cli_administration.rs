@@ -87,6 +87,20 @@ fn administer(home: &Path) -> (String, String) {
         lines(home, &["clients", "list"]).into_iter().map(|mut client| client.remove(0)).collect();
     assert_eq!(clients, ["codemie-sdk", "robot"]);
 
+    let told = home.join("instructions.txt");
+    std::fs::write(&told, "Be kind.").expect("a file");
+    let file = told.to_str().expect("a path");
+    let pirate =
+        line(home, &["assistants", "create", "Pirate", "--instructions-file", file, "--model", "gpt-5"]);
+    assert_eq!(pirate[2..], ["Pirate", "gpt-5", "everyone"]);
+    let changed = line(
+        home,
+        &["assistants", "change", &pirate[1], "--name", "Captain", "--model", "", "--global", "false"],
+    );
+    assert_eq!(changed[2..], ["Captain", "-", "some"]);
+    assert_eq!(lines(home, &["assistants", "list"]).len(), 2, "one came with the server");
+    lines(home, &["assistants", "delete", &pirate[0]]);
+    assert_eq!(lines(home, &["assistants", "list"])[0][2], "Assistant");
     let project = line(home, &["projects", "create", "demo"]);
     assert_eq!(line(home, &["projects", "list"]), project);
     lines(home, &["projects", "add-member", "demo", "ada"]);
@@ -108,6 +122,8 @@ fn check_refusals(home: &Path) {
         (&["clients", "rotate", "codemie-sdk"], "client with a secret not found"),
         (&["clients", "delete", "nobody"], "there is no client nobody"),
         (&["projects", "members", "nothing"], "project not found"),
+        (&["assistants", "change", "nothing", "--name", "x"], "assistant not found"),
+        (&["assistants", "delete", "nothing"], "there is no assistant nothing"),
         (
             &["projects", "remove-member", "demo", "nobody"],
             "nobody is not a member of demo by administration",

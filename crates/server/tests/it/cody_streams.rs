@@ -157,23 +157,37 @@ async fn an_event_source_gets_ids_and_nothing_twice() {
 async fn a_stream_is_given_whole_until_somebody_has_had_all_of_it() {
     let cody = Cody::start().await;
     let (url, gate) = cody.halfway(2).await;
-
     let mut cut = cody.server.client.get(&url).send().await.expect("an answer");
     until(&mut cut, "data: x").await;
     drop(cut);
-    let mut slow = cody.server.client.get(&url).send().await.expect("an answer");
-    let begun = until(&mut slow, "data: x").await;
     gate.open();
-    let first = whole(cody.events(&url, Some("2"))).await;
-    let second = whole(cody.server.client.get(&url)).await;
-    let rest = slow.text().await.expect("a reader that is open goes on");
+    cody.server.upstream.wait_idle().await;
 
-    assert_eq!(chunks(&first), PIECES[1..].concat(), "who came back has not had all of it");
-    assert_eq!((chunks(&second), chunks(&format!("{begun}{rest}"))), (text(), text()));
+    let rest = whole(cody.events(&url, Some("2"))).await;
+    assert_eq!(chunks(&rest), PIECES[1..].concat(), "who comes back has not had all of it by one connection");
+    assert_eq!(chunks(&whole(cody.server.client.get(&url)).await), text());
+
     for request in [cody.server.client.get(&url), cody.server.client.post(&url), cody.events(&url, None)] {
         assert_eq!(request.send().await.expect("an answer").status(), 204);
     }
     assert_eq!(chunks(&whole(cody.events(&url, Some("8"))).await), PIECES[7..].concat());
+    cody.stop().await;
+}
+
+#[tokio::test]
+async fn readers_that_are_open_all_get_everything() {
+    let cody = Cody::start().await;
+    let (url, gate) = cody.halfway(2).await;
+    let (mut slow, mut quick) = (
+        cody.server.client.get(&url).send().await.expect("an answer"),
+        cody.server.client.get(&url).send().await.expect("an answer"),
+    );
+    let (slow_begun, quick_begun) = (until(&mut slow, "data: x").await, until(&mut quick, "data: x").await);
+    gate.open();
+    let quick = quick.text().await.expect("a whole stream");
+    let slow = slow.text().await.expect("a whole stream");
+    assert_eq!(chunks(&format!("{quick_begun}{quick}")), text());
+    assert_eq!(chunks(&format!("{slow_begun}{slow}")), text());
     cody.stop().await;
 }
 

@@ -112,6 +112,11 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("PATCH /api/admin/clients/{clientId}", &[("{clientId}", Client)]),
     ("DELETE /api/admin/clients/{clientId}", &[("{clientId}", Client)]),
     ("POST /api/admin/clients/{clientId}/secret", &[("{clientId}", Client)]),
+    ("GET /api/admin/assistants", &[]),
+    ("POST /api/admin/assistants", &[]),
+    ("GET /api/admin/assistants/{assistantId}", &[("{assistantId}", Assistant)]),
+    ("PATCH /api/admin/assistants/{assistantId}", &[("{assistantId}", Assistant)]),
+    ("DELETE /api/admin/assistants/{assistantId}", &[("{assistantId}", Assistant)]),
     ("GET /api/admin/projects", &[]),
     ("POST /api/admin/projects", &[]),
     ("GET /api/admin/projects/{projectId}/members", &[("{projectId}", Project)]),
@@ -150,6 +155,7 @@ const NO_IDS: &[&str] = &[
     "include_all",
     "include_tool_errors",
     "keyword",
+    "name",
     "includes",
     "error_detail_level",
 ];
@@ -590,7 +596,7 @@ async fn no_key_of_an_account_administers() {
     let keys = [Some(server.key("alice").await), Some(server.key("admin").await)];
     let state = async || {
         let mut state = Vec::new();
-        for path in ["users", "clients", "projects", "keys"] {
+        for path in ["users", "clients", "projects", "keys", "assistants"] {
             state.push(server.administered("GET", &format!("/api/admin/{path}"), &Value::Null).await);
         }
         // The keys are used meanwhile.
@@ -599,13 +605,13 @@ async fn no_key_of_an_account_administers() {
     };
     let before = state().await;
     let administration: Vec<_> = CASES.iter().filter(|(route, _)| route.contains("/api/admin/")).collect();
-    assert_eq!(administration.len(), 19);
+    assert_eq!(administration.len(), 24);
     for (route, _) in administration {
         let (method, path) = route.split_once(' ').expect("method and path");
         let request = || {
             let ids = [("{keyId}", "key_unknown"), ("{userId}", "admin"), ("{clientId}", "codemie-sdk")];
             let path = ids.iter().fold(path.to_owned(), |path, (place, id)| path.replace(place, id));
-            let path = path.replace("{projectId}", "my-project");
+            let path = path.replace("{projectId}", "my-project").replace("{assistantId}", DEFAULT_ASSISTANT);
             server.client.request(method.parse().expect("a method"), server.url(&path)).json(&json!({}))
         };
         check_error(request().send().await.expect("an answer"), 401, "UNAUTHORIZED").await;
