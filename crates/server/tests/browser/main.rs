@@ -10,6 +10,7 @@ use testkit::upstream::{Gate, openai_stream};
 
 use harness::TestServer;
 
+mod cody;
 #[expect(dead_code, reason = "these tests look at less of it")]
 #[path = "../it/harness.rs"]
 mod harness;
@@ -41,7 +42,7 @@ async fn a_page_from_elsewhere_needs_a_key_and_nothing_else() {
 async fn a_page_reads_each_piece_when_it_is_written() {
     let server = TestServer::start().await;
     let key = server.key("ada").await;
-    let mut gates: VecDeque<Gate> = (0..4)
+    let mut gates: VecDeque<Gate> = (0..5)
         .map(|_| {
             let (reply, gate) = openai_stream(&PIECES).paced();
             server.upstream.enqueue(reply);

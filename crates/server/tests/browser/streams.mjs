@@ -5,6 +5,8 @@ import { browse, ELSEWHERE } from './browser.mjs';
 
 const { LATIMER, KEY, PIECES } = process.env;
 const ASSISTANT = '/code-assistant-api/v1/assistants/05959338-06de-477d-9cc3-08369f858057/model';
+// The conversation that every account begins with.
+const MESSAGE = { content: 'hi', conversation_id: 'string' };
 const CHAT = { messages: [{ role: 'user', content: 'hi' }] };
 const pieces = JSON.parse(PIECES);
 
@@ -47,6 +49,7 @@ await browse(async (open) => {
     [ASSISTANT, {}, ask, 'generated_chunk', 'text/event-stream', { last: true }],
     [ASSISTANT, { Accept: 'application/x-ndjson' }, ask, 'generated_chunk', 'application/x-ndjson', { last: true }],
     ['/api/chat/stream', {}, CHAT, 'content', 'text/event-stream', { done: true }],
+    ['/api/v1/messages/stream', {}, MESSAGE, 'chunk', 'text/event-stream', {}],
     ['/api/chat/stream', { 'X-Chat-Stream': 'v2' }, CHAT, 'content', 'text/event-stream', { done: true }],
   ]) {
     const seen = await page.evaluate(read, [LATIMER + path, { ...headers, ...more }, body, field, pieces]);
