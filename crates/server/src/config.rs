@@ -133,6 +133,18 @@ impl AuthConfig {
 }
 
 impl TrustedIssuer {
+    /// The issuer of this name, with the defaults for all else.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            audience: None,
+            jwks_uri: None,
+            algorithms: None,
+            accept_azp: false,
+            require_role: false,
+        }
+    }
+
     fn settings(&self) -> Result<IssuerSettings, ConfigError> {
         let mut settings = IssuerSettings::new(self.issuer.as_str());
         if let Some(audience) = &self.audience {

@@ -32,17 +32,11 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(bots::list))
         .routes(routes!(conversations::list, conversations::create))
-        .routes(routes!(
-            conversations::get,
-            conversations::update_by_post,
-            conversations::update_by_put,
-            conversations::update_by_patch,
-            conversations::delete
-        ))
+        .routes(routes!(conversations::get, conversations::update, conversations::delete))
         .routes(routes!(messages::list, messages::send))
         .routes(routes!(messages::get))
         .routes(routes!(stream::send))
-        .routes(routes!(stream::read_by_get, stream::read_by_post))
+        .routes(routes!(stream::read))
 }
 
 /// Any path below the prefixes that is nobody's.

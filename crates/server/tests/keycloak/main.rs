@@ -46,14 +46,7 @@ async fn people_and_services_of_a_real_keycloak_sign_in_through_rotations_and_ou
     let keycloak = Keycloak::start();
     let clock = ManualClock::at_present();
     let server = TestServer::start_by(Arc::new(clock.clone()), |config, _| {
-        config.auth.issuers.push(TrustedIssuer {
-            issuer: keycloak.issuer(),
-            audience: None,
-            jwks_uri: None,
-            algorithms: None,
-            accept_azp: false,
-            require_role: false,
-        });
+        config.auth.issuers.push(TrustedIssuer::new(keycloak.issuer()));
     })
     .await;
     server.upstream.always(openai_stream(&["Hello."]));

@@ -85,14 +85,7 @@ async fn tokens_of_oidc_provider_are_taken_through_a_rotation() {
     let mut provider = Provider::start().await;
     let clock = ManualClock::at_present();
     let server = TestServer::start_by(Arc::new(clock.clone()), |config, _| {
-        config.auth.issuers.push(TrustedIssuer {
-            issuer: provider.issuer.clone(),
-            audience: None,
-            jwks_uri: None,
-            algorithms: None,
-            accept_azp: false,
-            require_role: false,
-        });
+        config.auth.issuers.push(TrustedIssuer::new(provider.issuer.clone()));
     })
     .await;
     server.upstream.always(openai_stream(&["Hello."]));

@@ -38,14 +38,7 @@ async fn a_token_of_another_issuer_is_exchanged() {
     let elsewhere = Desk::open().await;
     let issuer = elsewhere.server.url("/auth/realms/codemie-prod");
     let desk = Desk::open_with(|config, _| {
-        config.auth.issuers.push(TrustedIssuer {
-            issuer: issuer.clone(),
-            audience: None,
-            jwks_uri: None,
-            algorithms: None,
-            accept_azp: false,
-            require_role: false,
-        });
+        config.auth.issuers.push(TrustedIssuer::new(issuer.clone()));
     })
     .await;
     let secret = desk.service("gateway", json!({ "tokenExchange": true })).await;

@@ -77,55 +77,25 @@ pub(super) async fn get(
     one(&app, &principal, &id, &Query::parse(query.as_deref())).await
 }
 
-/// Gives a conversation another name and bot.
-#[utoipa::path(post, path = "/api/v1/conversations/{conversationId}", tag = "cody",
+/// Gives a conversation another name and bot; clients differ in the verb.
+#[utoipa::path(method(post, put, patch), path = "/api/v1/conversations/{conversationId}", tag = "cody",
     params(("conversationId" = String, Path, description = "The conversation")), request_body = wire::ConversationBody,
     responses(
         (status = 200, description = "The conversation", body = wire::One<wire::Conversation>),
         (status = "4XX", description = "Refused", body = wire::ErrorBody<'_>),
     ))]
-pub(super) async fn update_by_post(
+pub(super) async fn update(
     State(app): State<App>,
     SignedIn(principal, _): SignedIn<CodyError>,
     PathId(id, _): PathId<CodyError>,
     RawQuery(query): RawQuery,
     body: Fields<CodyError>,
 ) -> Result<Response, CodyError> {
-    update(&app, &principal, &id, query.as_deref(), body).await
-}
-
-/// The same by the verb that some clients use.
-#[utoipa::path(put, path = "/api/v1/conversations/{conversationId}", tag = "cody",
-    params(("conversationId" = String, Path, description = "The conversation")), request_body = wire::ConversationBody,
-    responses(
-        (status = 200, description = "The conversation", body = wire::One<wire::Conversation>),
-        (status = "4XX", description = "Refused", body = wire::ErrorBody<'_>),
-    ))]
-pub(super) async fn update_by_put(
-    State(app): State<App>,
-    SignedIn(principal, _): SignedIn<CodyError>,
-    PathId(id, _): PathId<CodyError>,
-    RawQuery(query): RawQuery,
-    body: Fields<CodyError>,
-) -> Result<Response, CodyError> {
-    update(&app, &principal, &id, query.as_deref(), body).await
-}
-
-/// The same by the verb that others use.
-#[utoipa::path(patch, path = "/api/v1/conversations/{conversationId}", tag = "cody",
-    params(("conversationId" = String, Path, description = "The conversation")), request_body = wire::ConversationBody,
-    responses(
-        (status = 200, description = "The conversation", body = wire::One<wire::Conversation>),
-        (status = "4XX", description = "Refused", body = wire::ErrorBody<'_>),
-    ))]
-pub(super) async fn update_by_patch(
-    State(app): State<App>,
-    SignedIn(principal, _): SignedIn<CodyError>,
-    PathId(id, _): PathId<CodyError>,
-    RawQuery(query): RawQuery,
-    body: Fields<CodyError>,
-) -> Result<Response, CodyError> {
-    update(&app, &principal, &id, query.as_deref(), body).await
+    app.conversations.summary(&principal, Dialect::Cody, &id).await?;
+    let (title, bot) = checked(&app, &principal, body).await?;
+    let change = Change { title: Some(title), pinned: None, bot: Some(bot) };
+    app.conversations.change(&principal, Dialect::Cody, &id, change).await?;
+    one(&app, &principal, &id, &Query::parse(query.as_deref())).await
 }
 
 /// Deletes a conversation with its messages; an answer that is being written is stopped.
@@ -142,20 +112,6 @@ pub(super) async fn delete(
 ) -> Result<Response, CodyError> {
     app.conversations.delete(&principal, Dialect::Cody, &id).await?;
     Ok(axum::Json(wire::Deleted { data: true, success: true }).into_response())
-}
-
-async fn update(
-    app: &App,
-    principal: &Principal,
-    id: &str,
-    query: Option<&str>,
-    body: Fields<CodyError>,
-) -> Result<Response, CodyError> {
-    app.conversations.summary(principal, Dialect::Cody, id).await?;
-    let (title, bot) = checked(app, principal, body).await?;
-    let change = Change { title: Some(title), pinned: None, bot: Some(bot) };
-    app.conversations.change(principal, Dialect::Cody, id, change).await?;
-    one(app, principal, id, &Query::parse(query)).await
 }
 
 /// The name and the bot of a body.

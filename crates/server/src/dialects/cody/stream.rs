@@ -60,39 +60,21 @@ pub(super) async fn send(
     })
 }
 
-/// Reads the answer that the ticket is for.
-#[utoipa::path(get, path = "/stream/{ticket}", tag = "cody",
+/// Reads the answer that the ticket is for. By either verb, since clients follow a redirect with the one that they began
+/// with.
+#[utoipa::path(method(get, post), path = "/stream/{ticket}", tag = "cody",
     params(("ticket" = String, Path, description = "The ticket"), ("Last-Event-ID" = Option<String>, Header)),
     responses(
         (status = 200, description = "Server-Sent Events", content_type = "text/event-stream"),
         (status = 204, description = "All of it was given"),
         (status = 404, description = "No such ticket", body = wire::ErrorBody<'_>),
     ))]
-pub(super) async fn read_by_get(
+pub(super) async fn read(
     State(app): State<App>,
     PathId(ticket, _): PathId<CodyError>,
     headers: HeaderMap,
 ) -> Result<Response, CodyError> {
-    read(&app, ticket.into(), &headers).await
-}
-
-/// The same, for clients that follow a redirect with the verb that they began with.
-#[utoipa::path(post, path = "/stream/{ticket}", tag = "cody",
-    params(("ticket" = String, Path, description = "The ticket"), ("Last-Event-ID" = Option<String>, Header)),
-    responses(
-        (status = 200, description = "Server-Sent Events", content_type = "text/event-stream"),
-        (status = 204, description = "All of it was given"),
-        (status = 404, description = "No such ticket", body = wire::ErrorBody<'_>),
-    ))]
-pub(super) async fn read_by_post(
-    State(app): State<App>,
-    PathId(ticket, _): PathId<CodyError>,
-    headers: HeaderMap,
-) -> Result<Response, CodyError> {
-    read(&app, ticket.into(), &headers).await
-}
-
-async fn read(app: &App, ticket: SecretString, headers: &HeaderMap) -> Result<Response, CodyError> {
+    let ticket = SecretString::from(ticket);
     let redeemed = app.identity.tickets.redeem(&ticket).await.map_err(Error::from)?;
     let redeemed = redeemed.ok_or_else(CodyError::not_found)?;
     let log = if redeemed.age < TICKET_LIFETIME {
@@ -106,12 +88,12 @@ async fn read(app: &App, ticket: SecretString, headers: &HeaderMap) -> Result<Re
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let position = seen.position(&log);
-    let encoder = Chunks::new(seen, wants_events(headers));
-    let standing = Standing::by_ticket(app, ticket.clone());
+    let encoder = Chunks::new(seen, wants_events(&headers));
+    let standing = Standing::by_ticket(&app, ticket.clone());
     let body = TurnBody::new(log.read_from(position), encoder, standing);
     let body = body.with_heartbeat(app.heartbeat_interval);
     // Who came back in the middle has not been given all of it by this connection.
-    let body = if seen == Seen::Nothing { body.then(deliver(app.clone(), ticket)) } else { body };
+    let body = if seen == Seen::Nothing { body.then(deliver(app, ticket)) } else { body };
     let mut response = axum::body::Body::new(body).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
