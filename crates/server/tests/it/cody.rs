@@ -353,3 +353,82 @@ async fn without_a_key_nothing_is_answered_and_what_is_not_built_says_so() {
     }
     cody.stop().await;
 }
+
+#[tokio::test]
+async fn a_bot_of_ones_own_answers_as_it_was_told_and_its_end_is_a_mistake() {
+    let cody = Cody::over(
+        TestServer::start_with(|config, _| {
+            let openai = config.providers.get_mut("openai").expect("it is there");
+            openai.models = Some(vec!["gpt-*".to_owned()]);
+            let price = json!({ "openai/gpt-4o": { "prompt": 10.0, "completion": 100.0 } });
+            config.prices = serde_json::from_value(price).expect("a price table");
+        })
+        .await,
+    )
+    .await;
+    cody.server.upstream.always(openai_stream(&["Arr!", " Aye."]));
+    let pirate = json!({ "name": "Pirate", "instructions": "Talk like a pirate.", "model": "gpt-4o" });
+    let pirate = cody.server.administered("POST", "/api/admin/assistants", &pirate).await;
+    let bot = pirate["botId"].as_str().expect("an id");
+    let talk = cody.ok("POST", "/conversations", &json!({ "name": "Ship", "bot_id": bot })).await;
+    let sent = json!({ "content": "Hi", "conversation_id": talk["data"]["id"] });
+
+    let answer = cody.ok("POST", "/messages?includes=usage", &sent).await;
+
+    assert_eq!(answer["data"]["usage"], json!({ "tokens": 11, "credits": 0.29 }), "9 read and 2 written");
+    let asked = cody.server.upstream.requests()[0].json();
+    assert_eq!(
+        (&asked["model"], &asked["messages"][0]["content"]),
+        (&json!("gpt-4o"), &json!("Talk like a pirate."))
+    );
+    cody.server.administered("DELETE", &format!("/api/admin/assistants/{bot}"), &Value::Null).await;
+    let (status, said) = cody.refusal("POST", "/messages", &sent).await;
+    assert_eq!(
+        (status.as_u16(), &said["errors"]["bot_id"][0]),
+        (422, &json!("The selected bot id is invalid."))
+    );
+    cody.stop().await;
+}
+
+#[tokio::test]
+async fn too_many_requests_are_told_as_documented() {
+    let limit = std::num::NonZeroU32::new(2);
+    let clock = std::sync::Arc::new(testkit::ManualClock::at_present());
+    let server = TestServer::start_by(clock, |config, _| config.limits.requests_per_minute = limit).await;
+    let cody = Cody::over(server).await;
+    for left in ["1", "0"] {
+        let answer = cody.request("GET", "/bots").send().await.expect("an answer");
+        assert_eq!(
+            (&answer.headers()["x-ratelimit-limit"], &answer.headers()["x-ratelimit-remaining"]),
+            (&"2".parse().expect("a value"), &left.parse().expect("a value"))
+        );
+    }
+    let refused = cody.request("GET", "/bots").send().await.expect("an answer");
+    assert_eq!(refused.status(), 429);
+    let number =
+        |name: &str| refused.headers()[name].to_str().expect("text").parse::<u64>().expect("a number");
+    assert!((1..=60).contains(&number("retry-after")) && number("x-ratelimit-reset") > 1_700_000_000);
+    assert_eq!(number("x-ratelimit-remaining"), 0);
+    assert_eq!(refused.json::<Value>().await.expect("JSON"), json!({ "message": "Too Many Attempts." }));
+    cody.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_good_for_chat_may_do_nothing_here() {
+    let mut cody = Cody::start().await;
+    let new = json!({ "account": "ada", "label": "documents", "scopes": ["documents"] });
+    let made = cody.server.administered("POST", "/api/admin/keys", &new).await;
+    cody.key = made["key"].as_str().expect("a key").to_owned();
+    for (verb, path) in [
+        ("GET", "/bots"),
+        ("GET", "/conversations"),
+        ("GET", "/messages"),
+        ("DELETE", "/conversations/string"),
+    ] {
+        let refused = cody.request(verb, path).send().await.expect("an answer");
+        assert_eq!(refused.status(), 403, "{verb} {path}");
+        let said: Value = refused.json().await.expect("JSON");
+        assert_eq!(said, json!({ "message": "This action is unauthorized." }), "{verb} {path}");
+    }
+    cody.stop().await;
+}

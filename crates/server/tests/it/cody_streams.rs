@@ -338,3 +338,27 @@ async fn a_forged_host_turns_no_ticket_elsewhere() {
     assert_eq!(rebound.send().await.expect("an answer").status(), 403);
     cody.stop().await;
 }
+
+#[tokio::test]
+async fn the_address_is_the_configured_one_or_what_a_trusted_proxy_forwards() {
+    for (public_url, address) in [
+        (Some("https://chat.example.com/"), "https://chat.example.com/stream/"),
+        (None, "https://forwarded.example/stream/"),
+    ] {
+        let server = TestServer::start_with(|config, _| {
+            config.server.public_url = public_url.map(str::to_owned);
+            config.server.trusted_proxies = vec!["127.0.0.0/8".to_owned()];
+        });
+        let cody = Cody::over(server.await).await;
+        cody.server.upstream.enqueue(openai_stream(&PIECES));
+        let sent = json!({ "content": "Hi", "conversation_id": "string", "redirect": 0 });
+        let request = cody.request("POST", "/messages/stream").json(&sent);
+        let request =
+            request.header("X-Forwarded-Host", "forwarded.example").header("X-Forwarded-Proto", "https");
+        let told: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+        let url = told["data"]["stream_url"].as_str().expect("an address");
+        assert!(url.starts_with(address), "{url}");
+        cody.server.upstream.wait_idle().await;
+        cody.stop().await;
+    }
+}
