@@ -20,6 +20,8 @@ pub use store::{
 
 /// Characters of a short id.
 const SHORT_ID: usize = 12;
+/// The id of the assistant that comes with the server: the one that the published page of CodeMie calls.
+pub const DEFAULT_ID: &str = "05959338-06de-477d-9cc3-08369f858057";
 /// The short id of the assistant that comes with the server: how its id begins.
 pub const DEFAULT_SHORT_ID: &str = "0595933806de";
 
@@ -207,7 +209,7 @@ fn blank(id: String, now: Timestamp) -> Assistant {
     }
 }
 
-/// The one that is there from the first start, under the id that the published page of CodeMie calls.
+/// The one that is there from the first start.
 fn default_assistant(now: Timestamp) -> Assistant {
     Assistant {
         short_id: DEFAULT_SHORT_ID.to_owned(),
@@ -216,6 +218,6 @@ fn default_assistant(now: Timestamp) -> Assistant {
         description: "Answers questions.".to_owned(),
         instructions: "You are a helpful assistant. Answer briefly and correctly.".to_owned(),
         is_global: true,
-        ..blank("05959338-06de-477d-9cc3-08369f858057".to_owned(), now)
+        ..blank(DEFAULT_ID.to_owned(), now)
     }
 }

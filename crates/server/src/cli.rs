@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use identity::FirstStart;
+use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogConfig, LogFormat, Overrides};
@@ -134,11 +135,24 @@ fn print_banner(server: &Server) {
     }
     let Some(address) = server.addresses().first() else { return };
     println!("Try it:\n");
-    println!("  curl -N http://{address}/api/chat/stream \\");
-    println!("    -H 'Content-Type: application/json' \\");
-    println!(
-        "    -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}'\n"
-    );
+    let key = server.first_start().map(|first| first.key.secret.expose_secret());
+    print!("{}", suggestions(*address, key.unwrap_or("$KEY")));
+    println!("Ctrl-C stops it.");
+}
+
+/// The published calls of each dialect, ready to paste.
+fn suggestions(address: SocketAddr, key: &str) -> String {
+    let json = "-H 'Content-Type: application/json'";
+    let keyed = format!("-H \"Authorization: Bearer {key}\" {json}");
+    let assistant = chat::assistants::DEFAULT_ID;
+    format!(
+        "  curl -N http://{address}/api/chat/stream {json} \\\n    \
+             -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}'\n\n  \
+           curl -X POST http://{address}/code-assistant-api/v1/assistants/{assistant}/model \\\n    \
+             {keyed} \\\n    -d '{{\"text\": \"hi\"}}'\n\n  \
+           curl -N -L -X POST http://{address}/api/v1/messages/stream \\\n    \
+             {keyed} \\\n    -d '{{\"content\": \"string\", \"conversation_id\": \"string\", \"redirect\": true}}'\n\n"
+    )
 }
 
 /// Shown once: nobody can read them again.

@@ -93,8 +93,7 @@ impl Program {
 
     #[track_caller]
     fn read_banner(&mut self) {
-        // The banner's last line is the end of the command that it suggests.
-        while !self.banner.ends_with("}'\n") {
+        while !self.banner.ends_with("Ctrl-C stops it.\n") {
             let read = self.stdout.read_line(&mut self.banner).expect("it prints UTF-8");
             assert!(read > 0, "the program ended instead of serving: {}", self.log());
         }
