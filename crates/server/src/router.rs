@@ -31,6 +31,7 @@ pub(crate) fn service(app: App) -> Service {
     let (documents, codemies_own) = codemie::documents::router().split_for_parts();
     description.merge(its_own);
     description.merge(codemies_own);
+    openapi::name_operations(&mut description);
     let json = Bytes::from(description.to_json().expect("a description is valid JSON"));
     let router = routes
         .merge(document.with_state(openapi::Document(json)))

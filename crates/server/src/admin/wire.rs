@@ -47,6 +47,7 @@ impl From<Secret> for SecretString {
 
 /// What a user may be beyond being there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
+#[schema(as = admin::Role)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
     /// May do everything.
@@ -122,6 +123,7 @@ pub(crate) struct Password {
 
 /// Whoever is known: those who sign in here, services, and those of other issuers.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = admin::User)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct User {
     pub(crate) id: String,

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 /// What the token endpoint gives.
 #[derive(Serialize, ToSchema)]
+#[schema(as = sign_in::Tokens)]
 pub(super) struct Tokens {
     pub(super) access_token: String,
     /// Seconds.
@@ -39,6 +40,7 @@ pub(super) struct Refusal<'a> {
 
 /// A user, as Keycloak's administration lists one.
 #[derive(Serialize, ToSchema)]
+#[schema(as = sign_in::User)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct User {
     pub(super) id: String,

@@ -260,3 +260,31 @@ async fn more_connections_than_allowed_wait_for_one_to_close() {
     assert_eq!(second.answer().await.status(), 200);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn each_operation_and_each_schema_of_the_description_has_a_name_of_its_own() {
+    let server = TestServer::start().await;
+    let description = server.description().await;
+    let operations = description["paths"].as_object().expect("paths").values();
+    let operations = operations.flat_map(|methods| methods.as_object().expect("methods").values());
+    let mut ids: Vec<&str> =
+        operations.map(|operation| operation["operationId"].as_str().expect("an id")).collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all);
+    let error_of = |path: &str, method: &str| {
+        let schema =
+            &description["paths"][path][method]["responses"]["4XX"]["content"]["application/json"]["schema"];
+        let schema = schema["$ref"].as_str().expect("a schema").trim_start_matches('#');
+        let fields = description.pointer(schema).expect("it is described")["properties"].as_object();
+        fields.expect("an object").keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        error_of("/api/chat", "post"),
+        ["code", "details", "error", "message", "requestId", "success"]
+    );
+    assert_eq!(error_of("/code-assistant-api/v1/assistants/{assistantId}/model", "post"), ["error"]);
+    assert_eq!(error_of("/api/v1/messages", "post"), ["errors", "message"]);
+    server.stop().await;
+}

@@ -43,6 +43,7 @@ pub(crate) struct AssistantPatch {
 
 /// An assistant.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = admin::Assistant)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Assistant {
     pub(crate) id: String,

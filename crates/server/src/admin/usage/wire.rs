@@ -33,6 +33,7 @@ impl FromStr for By {
 
 /// What the turns of some days have cost.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = admin::Usage)]
 pub(crate) struct Usage {
     /// The first day, in UTC.
     pub(crate) from: String,

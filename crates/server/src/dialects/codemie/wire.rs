@@ -113,6 +113,7 @@ pub(super) enum History {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = codemie::HistoryItem)]
 pub(super) struct HistoryItem {
     /// `User` or `Assistant`.
     pub(super) role: String,
@@ -251,11 +252,13 @@ pub(super) struct Features {
 
 /// Every error.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codemie::ErrorBody)]
 pub(super) struct ErrorBody<'a> {
     pub(super) error: ErrorDetails<'a>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codemie::ErrorDetails)]
 pub(super) struct ErrorDetails<'a> {
     pub(super) message: &'a str,
     pub(super) details: Option<Value>,

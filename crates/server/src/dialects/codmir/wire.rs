@@ -52,6 +52,7 @@ pub(super) struct ChatRequest {
 
 /// One message; further fields are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = codmir::Message)]
 pub(super) struct Message {
     /// `user`, `assistant` or `system`.
     pub(super) role: Role,
@@ -63,6 +64,7 @@ pub(super) struct Message {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[schema(as = codmir::Role)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Role {
     User,
@@ -86,6 +88,7 @@ pub(super) struct ChatResponse<'a> {
 
 /// Tokens of a published answer.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codmir::Tokens)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Tokens {
     pub(super) prompt_tokens: u32,
@@ -161,6 +164,7 @@ pub(super) enum Event<'a> {
 
 /// Tokens of a v2 answer.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codmir::Usage)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Usage {
     pub(super) prompt_tokens: u32,
@@ -274,6 +278,7 @@ pub(super) struct SdkData<'a> {
 
 /// Every error.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codmir::ErrorBody)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ErrorBody<'a> {
     pub(super) error: &'a str,
@@ -285,6 +290,7 @@ pub(super) struct ErrorBody<'a> {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codmir::ErrorDetails)]
 pub(super) struct ErrorDetails<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) field: Option<&'a str>,

@@ -27,6 +27,7 @@ pub(super) struct Meta {
 
 /// Which page this is, counted from 1.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = cody::Pagination)]
 pub(super) struct Pagination {
     /// On this page.
     pub(super) count: usize,
@@ -89,6 +90,7 @@ impl Conversation {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = cody::Message)]
 pub(super) struct Message {
     pub(super) id: String,
     pub(super) content: String,
@@ -119,6 +121,7 @@ pub(super) struct Sources {
 pub(super) struct Source {}
 
 #[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = cody::Usage)]
 pub(super) struct Usage {
     pub(super) tokens: u32,
     pub(super) credits: f64,
@@ -174,6 +177,7 @@ pub(super) struct StreamBody {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = cody::ErrorBody)]
 pub(super) struct ErrorBody<'a> {
     pub(super) message: &'a str,
     /// Texts by field.

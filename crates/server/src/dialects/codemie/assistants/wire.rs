@@ -113,6 +113,7 @@ pub(super) struct Listed<T> {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codemie::Pagination)]
 pub(super) struct Pagination {
     pub(super) page: u32,
     pub(super) per_page: u32,
@@ -132,6 +133,7 @@ pub(super) struct Brief {
 
 /// An assistant in full. What is always empty belongs to features that are not built; clients want the key.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codemie::Assistant)]
 pub(super) struct Assistant {
     #[serde(flatten)]
     pub(super) brief: Brief,

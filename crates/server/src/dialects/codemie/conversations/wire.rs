@@ -86,6 +86,7 @@ pub(super) struct Details<'a> {
 
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codemie::StoredItem)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct HistoryItem<'a> {
     /// `User` or `Assistant`.
