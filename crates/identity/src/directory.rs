@@ -16,8 +16,8 @@ use crate::fault::Fault;
 use crate::issuer::{SERVICE_PREFIX, secret_hash};
 use crate::passwords::Passwords;
 use crate::store::{
-    AccountStore, Added, Allowance, IssuerStore, Kind, Member, Membership, NewUser, Profile, Roles,
-    ServiceClient, StoredClient, StoredProject, UserChange,
+    AccountStore, Added, Allowance, IssuerStore, Kind, Member, Membership, NewUser, Profile, ProjectKind,
+    Roles, ServiceClient, StoredClient, StoredProject, UserChange,
 };
 
 const MAX_NAME: usize = 100;
@@ -46,6 +46,9 @@ pub enum DirectoryError {
     /// It is not there.
     #[error("{0} not found")]
     NotFound(&'static str),
+    /// The name is that of several, whose ids these are.
+    #[error("there are several projects of this name; name one by its id: {}", .0.join(", "))]
+    Ambiguous(Vec<String>),
     /// Our fault.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -284,7 +287,7 @@ impl Directory {
     pub async fn projects_of(&self, principal: &Principal) -> Result<Vec<Membership>, Fault> {
         let account = principal.account();
         let projects = self.accounts.projects_of(account).await?;
-        if projects.first().is_some_and(|project| project.is_personal) {
+        if projects.first().is_some_and(|project| project.kind == ProjectKind::Personal) {
             return Ok(projects);
         }
         let profile = self.accounts.profile(account).await?;
@@ -311,6 +314,47 @@ impl Directory {
         }
         let all = self.accounts.projects().await?;
         Ok(all.into_iter().find(|project| Some(project.name.as_str()) == name).map(|project| project.id))
+    }
+
+    /// The id of the project that the caller means: by its id, by its name among the caller's own, or among those that
+    /// the caller is in; administrators mean all. `None` if there is none, or none that the caller may know of.
+    pub async fn named_project(
+        &self,
+        principal: &Principal,
+        id_or_name: &str,
+    ) -> Result<Option<String>, DirectoryError> {
+        let mine = self.projects_of(principal).await?;
+        let by_id = mine.iter().find(|project| project.project == id_or_name);
+        // Own ones come first.
+        let found = by_id.or_else(|| mine.iter().find(|project| project.name == id_or_name));
+        if let Some(project) = found {
+            return Ok(Some(project.project.clone()));
+        }
+        if !principal.is_admin() {
+            return Ok(None);
+        }
+        let mut all = self.accounts.projects_called(id_or_name).await?;
+        if let Some(place) = all.iter().position(|id| id == id_or_name) {
+            return Ok(Some(all.swap_remove(place)));
+        }
+        if all.len() > 1 { Err(DirectoryError::Ambiguous(all)) } else { Ok(all.pop()) }
+    }
+
+    /// As [`Directory::named_project`]; a name of nothing becomes a project of the caller's own.
+    pub async fn project_to_write(
+        &self,
+        principal: &Principal,
+        id_or_name: &str,
+    ) -> Result<String, DirectoryError> {
+        if let Some(project) = self.named_project(principal, id_or_name).await? {
+            return Ok(project);
+        }
+        check_text("projectId", id_or_name, MAX_NAME)?;
+        if id_or_name.trim().is_empty() {
+            return Err(DirectoryError::Invalid { field: "projectId", problem: "must not be empty" });
+        }
+        let (id, now) = (public_id("proj_"), self.clock.now());
+        Ok(self.accounts.ensure_own_project(&id, principal.account(), id_or_name, now).await?)
     }
 
     pub(crate) async fn has_people(&self) -> Result<bool, Fault> {

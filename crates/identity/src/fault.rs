@@ -72,7 +72,9 @@ impl From<DirectoryError> for Error {
     fn from(error: DirectoryError) -> Self {
         match error {
             DirectoryError::Invalid { field, .. } => Self::invalid(field, error.to_string()),
-            DirectoryError::Taken(_) => Self::new(ErrorKind::Conflict, error.to_string()),
+            DirectoryError::Taken(_) | DirectoryError::Ambiguous(_) => {
+                Self::new(ErrorKind::Conflict, error.to_string())
+            }
             DirectoryError::NotFound(what) => Self::not_found(what),
             DirectoryError::Fault(fault) => fault.into(),
         }

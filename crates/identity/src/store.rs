@@ -16,7 +16,7 @@ mod issuer;
 
 pub use accounts::{
     AccountStore, Added, Allowance, AppliedClaims, ForeignSignIn, Kind, Login, Member, Membership, NewUser,
-    Profile, Roles, StoredProject, UserChange,
+    Profile, ProjectKind, Roles, StoredProject, UserChange,
 };
 pub use issuer::{
     IssuerStore, NewSignIn, NewSigningKey, ServiceClient, StoredClient, StoredSignIn, StoredSigningKey,

@@ -46,7 +46,7 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
@@ -54,6 +54,7 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "conversations", include_str!("../migrations/0005_conversations.sql")),
     (6, "bots and tickets", include_str!("../migrations/0006_bots_and_tickets.sql")),
     (7, "limits", include_str!("../migrations/0007_limits.sql")),
+    (8, "own projects", include_str!("../migrations/0008_own_projects.sql")),
 ];
 
 /// Why the database can't be opened.

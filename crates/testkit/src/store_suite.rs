@@ -113,7 +113,7 @@ macro_rules! store_suite {
                 a_foreign_account_follows_its_claims, a_login_is_found_by_name_or_address,
                 a_new_password_ends_sign_ins, a_person_is_read_back, an_account_of_keys_becomes_a_persons,
                 claims_do_not_enable_an_account, names_and_addresses_are_unique;
-            projects: a_personal_project_is_its_owners, a_project_is_made_once,
+            projects: a_name_is_a_project_of_ones_own, a_personal_project_is_its_owners, a_project_is_made_once,
                 claims_and_administrators_are_apart, members_come_and_go;
             quota: a_key_has_a_limit_of_its_own, a_limit_is_kept, a_message_given_back_is_free, a_repeat_costs_nothing,
                 a_second_end_gives_nothing_back, an_account_without_a_limit_has_the_common_one,

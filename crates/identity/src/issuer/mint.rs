@@ -10,7 +10,7 @@ use super::answer::{GrantError, TokenResponse};
 use super::form::TokenScopes;
 use super::{Shared, subject_of, wire};
 use crate::fault::Fault;
-use crate::store::{Kind, NewSignIn, Profile, StoredClient};
+use crate::store::{Kind, NewSignIn, Profile, ProjectKind, StoredClient};
 use crate::tokens::AUDIENCE;
 use crate::tokens::claims::Kind as TokenKind;
 
@@ -101,7 +101,7 @@ pub(super) async fn access_token(
 ) -> Result<SecretString, Fault> {
     let profile = access.profile;
     let memberships = shared.accounts.projects_of(profile.account).await?;
-    let shared_ones = memberships.iter().filter(|membership| !membership.is_personal);
+    let shared_ones = memberships.iter().filter(|membership| membership.kind == ProjectKind::Shared);
     let roles = [(profile.roles.admin, "admin"), (profile.roles.developer, "developer")];
     let claims = wire::AccessClaims {
         common: common(shared, access, lifetime, TokenKind::Bearer.name(), AUDIENCE),

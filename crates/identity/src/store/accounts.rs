@@ -180,6 +180,17 @@ pub struct StoredProject {
     pub created_at: Timestamp,
 }
 
+/// Whose a project is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProjectKind {
+    /// The account's own, there from the beginning, which nobody else can be in.
+    Personal,
+    /// Another one of the account's own, which nobody else can be in either.
+    Own,
+    /// One with members.
+    Shared,
+}
+
 /// An account's part in a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
@@ -187,8 +198,8 @@ pub struct Membership {
     pub project: String,
     /// The project's name.
     pub name: String,
-    /// The account's own, which nobody else can be in.
-    pub is_personal: bool,
+    /// Whose it is.
+    pub kind: ProjectKind,
     /// May change the project.
     pub is_admin: bool,
 }
@@ -280,10 +291,22 @@ pub trait AccountStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<String, StoreError>;
 
+    /// The id of the account's own project of this name, the personal one included; made under `id` if there is none.
+    async fn ensure_own_project(
+        &self,
+        id: &str,
+        account: AccountId,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<String, StoreError>;
+
+    /// The ids of all projects of this id or name, whosever they are, oldest first.
+    async fn projects_called(&self, id_or_name: &str) -> Result<Vec<String>, StoreError>;
+
     /// All projects with members, by name.
     async fn projects(&self) -> Result<Vec<StoredProject>, StoreError>;
 
-    /// The account's projects, the personal one first, then by name.
+    /// The account's projects: the personal one, the others of its own, those that it is a member of; each by name.
     async fn projects_of(&self, account: AccountId) -> Result<Vec<Membership>, StoreError>;
 
     /// A project's members, by name; `None` if there is no project with members of this id.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use identity::TokenError;
-use identity::store::Membership;
+use identity::store::{Membership, ProjectKind};
 use identity::tokens::IssuerSettings;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ impl Elsewhere {
         let projects = self.house.identity.directory.projects_of(&principal).await.unwrap();
         let name = |project: Membership| {
             let rank = if project.is_admin { "*" } else { "" };
-            if project.is_personal {
+            if project.kind == ProjectKind::Personal {
                 format!("({})", project.name)
             } else {
                 format!("{}{rank}", project.name)

@@ -8,6 +8,7 @@ mod house;
 mod http;
 mod key_sets;
 mod keys;
+mod named_projects;
 mod refusals;
 mod revocation;
 mod tokens;

@@ -38,6 +38,7 @@ pub(super) enum Change {
     SignInForeign(ForeignSignIn),
     EnsureProject { id: String, name: String, now: Timestamp },
     EnsurePersonalProject { id: String, account: AccountId, name: String, now: Timestamp },
+    EnsureOwnProject { id: String, account: AccountId, name: String, now: Timestamp },
     SetMember { project: String, account: AccountId, is_admin: bool },
     RemoveMember { project: String, account: AccountId },
     AddClient(StoredClient),
@@ -94,6 +95,9 @@ pub(super) async fn apply(db: &mut SqliteConnection, change: &Change) -> sqlx::R
         }
         Change::EnsurePersonalProject { id, account, name, now } => {
             Changed::Project(projects::ensure_personal(db, id, *account, name, *now).await?)
+        }
+        Change::EnsureOwnProject { id, account, name, now } => {
+            Changed::Project(projects::ensure_own(db, id, *account, name, *now).await?)
         }
         Change::SetMember { project, account, is_admin } => {
             Changed::Found(projects::set_member(db, project, *account, *is_admin).await?)
@@ -301,6 +305,21 @@ impl AccountStore for SqliteStore {
     ) -> Result<String, StoreError> {
         let (id, name) = (id.to_owned(), name.to_owned());
         self.change(Change::EnsurePersonalProject { id, account, name, now }).await?.project()
+    }
+
+    async fn ensure_own_project(
+        &self,
+        id: &str,
+        account: AccountId,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let (id, name) = (id.to_owned(), name.to_owned());
+        self.change(Change::EnsureOwnProject { id, account, name, now }).await?.project()
+    }
+
+    async fn projects_called(&self, id_or_name: &str) -> Result<Vec<String>, StoreError> {
+        read(projects::projects_called(&self.readers, id_or_name).await)
     }
 
     async fn projects(&self) -> Result<Vec<StoredProject>, StoreError> {

@@ -2,7 +2,7 @@
 
 use chat::clock::Clock as _;
 use chat::ids::AccountId;
-use identity::store::{AppliedClaims, ForeignSignIn, Member, Membership, Roles, StoredProject};
+use identity::store::{AppliedClaims, ForeignSignIn, Member, Membership, ProjectKind, Roles, StoredProject};
 
 use super::StoreUnderTest;
 use crate::clock::ManualClock;
@@ -25,7 +25,44 @@ async fn projects_of(store: &dyn StoreUnderTest, account: AccountId) -> Vec<Memb
 }
 
 fn membership(project: &str, name: &str, is_personal: bool, is_admin: bool) -> Membership {
-    Membership { project: project.to_owned(), name: name.to_owned(), is_personal, is_admin }
+    let kind = if is_personal { ProjectKind::Personal } else { ProjectKind::Shared };
+    Membership { project: project.to_owned(), name: name.to_owned(), kind, is_admin }
+}
+
+fn own(project: &str, name: &str) -> Membership {
+    Membership { kind: ProjectKind::Own, ..membership(project, name, true, true) }
+}
+
+/// Each account has its own under a name, beside the personal one and those of others; asking again gives the first.
+pub async fn a_name_is_a_project_of_ones_own(store: &dyn StoreUnderTest) {
+    let clock = ManualClock::new();
+    let (ada, bob) = (account(store, &clock, "ada").await, account(store, &clock, "bob").await);
+    let make = async |id: &str, account, name: &str| {
+        store.accounts().ensure_own_project(id, account, name, clock.now()).await.expect("a project is made")
+    };
+    let personal = store.accounts().ensure_personal_project("proj_1", ada, "ada", clock.now()).await;
+    assert_eq!(personal.expect("a project is made"), "proj_1");
+    let shared = project(store, &clock, "proj_2", "my-project").await;
+    assert!(set(store, &shared, ada, false).await);
+    assert_eq!(make("proj_3", ada, "my-project").await, "proj_3");
+    assert_eq!(make("proj_4", ada, "my-project").await, "proj_3");
+    assert_eq!(make("proj_5", ada, "ada").await, "proj_1", "the personal one is one of its own");
+    assert_eq!(make("proj_6", bob, "my-project").await, "proj_6");
+
+    let adas = [
+        membership("proj_1", "ada", true, true),
+        own("proj_3", "my-project"),
+        membership("proj_2", "my-project", false, false),
+    ];
+    assert_eq!(projects_of(store, ada).await, adas);
+    assert_eq!(projects_of(store, bob).await, [own("proj_6", "my-project")]);
+    let called =
+        async |name: &str| store.accounts().projects_called(name).await.expect("projects can be read");
+    assert_eq!(called("my-project").await, ["proj_2", "proj_3", "proj_6"]);
+    assert_eq!(called("proj_6").await, ["proj_6"]);
+    assert!(!set(store, "proj_3", bob, false).await, "it has no members");
+    let renamed = store.accounts().ensure_personal_project("proj_7", ada, "my-project", clock.now()).await;
+    assert_eq!(renamed.expect("a project is made"), "proj_1", "the personal one may be called as another");
 }
 
 /// Asking for a project a second time gives the first; letters' cases are told apart.

@@ -1,7 +1,7 @@
 //! Projects and who is in them, in rows.
 
 use chat::ids::{AccountId, public_id};
-use identity::store::{Member, Membership, StoredProject};
+use identity::store::{Member, Membership, ProjectKind, StoredProject};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
@@ -37,8 +37,8 @@ pub(super) async fn ensure_personal(
     now: Timestamp,
 ) -> sqlx::Result<String> {
     sqlx::query_scalar(
-        "INSERT INTO projects (id, owner, name, created_at) VALUES (?, ?, ?, ?) \
-         ON CONFLICT (owner) WHERE owner IS NOT NULL DO UPDATE SET name = excluded.name RETURNING id",
+        "INSERT INTO projects (id, owner, name, created_at, is_personal) VALUES (?, ?, ?, ?, 1) \
+         ON CONFLICT (owner) WHERE is_personal DO UPDATE SET name = excluded.name RETURNING id",
     )
     .bind(id)
     .bind(account.as_bytes().as_slice())
@@ -46,6 +46,39 @@ pub(super) async fn ensure_personal(
     .bind(now.as_millisecond())
     .fetch_one(db)
     .await
+}
+
+pub(super) async fn ensure_own(
+    db: &mut SqliteConnection,
+    id: &str,
+    account: AccountId,
+    name: &str,
+    now: Timestamp,
+) -> sqlx::Result<String> {
+    sqlx::query(
+        "INSERT INTO projects (id, owner, name, created_at) SELECT ?1, ?2, ?3, ?4 \
+         WHERE NOT EXISTS (SELECT 1 FROM projects WHERE owner = ?2 AND name = ?3)",
+    )
+    .bind(id)
+    .bind(account.as_bytes().as_slice())
+    .bind(name)
+    .bind(now.as_millisecond())
+    .execute(&mut *db)
+    .await?;
+    sqlx::query_scalar(
+        "SELECT id FROM projects WHERE owner = ? AND name = ? ORDER BY is_personal DESC LIMIT 1",
+    )
+    .bind(account.as_bytes().as_slice())
+    .bind(name)
+    .fetch_one(db)
+    .await
+}
+
+pub(super) async fn projects_called(pool: &SqlitePool, id_or_name: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("SELECT id FROM projects WHERE id = ?1 OR name = ?1 ORDER BY created_at, id")
+        .bind(id_or_name)
+        .fetch_all(pool)
+        .await
 }
 
 /// What the claims say replaces what they said before; what administrators gave stays.
@@ -121,11 +154,11 @@ pub(super) async fn projects(pool: &SqlitePool) -> sqlx::Result<Vec<StoredProjec
 
 pub(super) async fn projects_of(pool: &SqlitePool, account: AccountId) -> sqlx::Result<Vec<Membership>> {
     let rows = sqlx::query(
-        "SELECT id, name, 1 AS is_personal, 1 AS is_admin FROM projects WHERE owner = ?1 \
+        "SELECT id, name, iif(is_personal, 0, 1) AS kind, 1 AS is_admin FROM projects WHERE owner = ?1 \
          UNION ALL \
-         SELECT p.id, p.name, 0, max(m.is_admin) FROM project_members m JOIN projects p ON p.id = m.project \
+         SELECT p.id, p.name, 2, max(m.is_admin) FROM project_members m JOIN projects p ON p.id = m.project \
          WHERE m.account = ?1 GROUP BY p.id \
-         ORDER BY is_personal DESC, name",
+         ORDER BY kind, name",
     )
     .bind(account.as_bytes().as_slice())
     .fetch_all(pool)
@@ -134,7 +167,11 @@ pub(super) async fn projects_of(pool: &SqlitePool, account: AccountId) -> sqlx::
         Ok(Membership {
             project: row.try_get("id")?,
             name: row.try_get("name")?,
-            is_personal: row.try_get("is_personal")?,
+            kind: match row.try_get("kind")? {
+                0 => ProjectKind::Personal,
+                1 => ProjectKind::Own,
+                _ => ProjectKind::Shared,
+            },
             is_admin: row.try_get("is_admin")?,
         })
     };
