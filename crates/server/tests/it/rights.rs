@@ -1,5 +1,7 @@
 //! The other half of the route walk: what each route needs, and that without it nothing is told and nothing changes.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use http::header::{HOST, ORIGIN};
 use secrecy::ExposeSecret;
@@ -13,6 +15,9 @@ use crate::ownership::routes;
 const CODEMIE: &str = "/code-assistant-api/v1";
 const SESSION: &str = "session-of-ada";
 const TURN: &str = "turn-of-ada-and-nobody-else";
+
+/// For something that takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a caller must have.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,7 +93,21 @@ impl Ada {
         let url = sent["data"]["stream_url"].as_str().expect("an address");
         let ticket = url.rsplit('/').next().expect("a ticket").to_owned();
         server.upstream.wait_idle().await;
-        Self { server, key, assistant, ticket }
+        let ada = Self { server, key, assistant, ticket };
+        // Reading the stream would spend the ticket.
+        tokio::time::timeout(PATIENCE, ada.answered()).await.expect("the answer is kept");
+        ada
+    }
+
+    /// Returns when Cody's conversation holds the answer.
+    async fn answered(&self) {
+        loop {
+            let listed = self.server.get("/api/v1/messages").bearer_auth(&self.key).send().await;
+            let listed: Value = listed.expect("an answer").json().await.expect("JSON");
+            if listed["data"].as_array().is_some_and(|messages| messages.len() == 2) {
+                return;
+            }
+        }
     }
 
     /// A key of Ada's that is good for these scopes only.
