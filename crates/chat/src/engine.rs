@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
+use crate::grounding::Grounding;
 use crate::ids::{ConversationId, TurnId, public_id};
 use crate::models::{Answering, ModelCatalog};
 use crate::placement::place;
@@ -20,7 +21,7 @@ use crate::store::{
 };
 use crate::tasks::Tasks;
 use crate::turn::{Dialect, Follows, Input, ListedMessage, MessageRef, ModelName, TurnRequest};
-use crate::turn_log::{Reply, StopReason, TurnLog, TurnStream};
+use crate::turn_log::{Reply, StopReason, Transcript, TurnLog, TurnStream};
 
 mod checkpoints;
 mod run;
@@ -70,6 +71,22 @@ impl Default for Settings {
     }
 }
 
+/// What the core works with.
+pub struct Parts {
+    /// Where turns are kept.
+    pub store: Arc<dyn TurnStore>,
+    /// What can answer.
+    pub models: ModelCatalog,
+    /// The documents that answers may rest on; without any, a project that is named is no knowledge.
+    pub grounding: Option<Arc<dyn Grounding>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator set.
+    pub settings: Settings,
+    /// What turns run in.
+    pub tasks: Tasks,
+}
+
 /// The core's face. Cheap to clone.
 #[derive(Clone)]
 pub struct Chat {
@@ -79,6 +96,8 @@ pub struct Chat {
 struct Inner {
     store: Arc<dyn TurnStore>,
     models: ModelCatalog,
+    /// The documents that answers may rest on.
+    grounding: Option<Arc<dyn Grounding>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
     tasks: Tasks,
@@ -88,7 +107,7 @@ struct Inner {
 }
 
 /// What came of a stop.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Cancelled {
     /// The turn has ended, now or before.
     Ended(Box<Reply>),
@@ -98,19 +117,14 @@ pub enum Cancelled {
 
 impl Chat {
     /// Takes over the data: closes the turns that a dead process left open, then begins to save running ones.
-    pub async fn start(
-        store: Arc<dyn TurnStore>,
-        models: ModelCatalog,
-        clock: Arc<dyn Clock>,
-        settings: Settings,
-        tasks: Tasks,
-    ) -> Result<Self, Error> {
+    pub async fn start(parts: Parts) -> Result<Self, Error> {
+        let Parts { store, models, grounding, clock, settings, tasks } = parts;
         let interrupted = store.close_interrupted(&settings.node, clock.now()).await?;
         if interrupted > 0 {
             tracing::warn!(turns = interrupted, "closed turns that the last process left open");
         }
         let (running, grace_over) = (Registry::default(), CancellationToken::new());
-        let inner = Inner { store, models, clock, settings, tasks, running, grace_over };
+        let inner = Inner { store, models, grounding, clock, settings, tasks, running, grace_over };
         let chat = Self { inner: Arc::new(inner) };
         chat.inner.tasks.spawn(checkpoints::save_running_turns(chat.inner.clone()));
         Ok(chat)
@@ -199,7 +213,8 @@ impl Chat {
         }
         let ended = async || -> Result<Option<Box<Reply>>, Error> {
             let Some(turn) = self.inner.store.turn(account, name).await? else { return Ok(None) };
-            let reply = |end| Box::new(Reply { head: turn.head, text: turn.transcript.text, end });
+            let Transcript { text, evidence, .. } = turn.transcript;
+            let reply = |end| Box::new(Reply { head: turn.head, text, evidence, end });
             Ok(turn.end.map(reply))
         };
         if let Some(reply) = ended().await? {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod conversations;
 mod engine;
 mod error;
+pub mod grounding;
 pub mod ids;
 pub mod models;
 mod placement;
@@ -22,7 +23,7 @@ pub mod turn;
 mod turn_log;
 pub mod usage;
 
-pub use engine::{Cancelled, Chat, Settings};
+pub use engine::{Cancelled, Chat, Parts, Settings};
 pub use error::{Error, ErrorKind};
 pub use principal::{Principal, Scope, Scopes, SignIn};
 pub use tasks::Tasks;

@@ -9,6 +9,7 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::grounding::Evidence;
 use crate::ids::{AccountId, ConversationId, TurnId};
 use crate::provider::{Role, Usage};
 use crate::turn::{Dialect, IdempotencyKey, MessageRef, ModelName, Outcome, TurnEnd, TurnHead};
@@ -182,7 +183,7 @@ pub enum OpenError {
 }
 
 /// The text of a running turn, to be saved on the way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// Which turn; one that has ended is left as it is.
     pub turn: TurnId,
@@ -191,7 +192,7 @@ pub struct Checkpoint {
 }
 
 /// The end of a turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CloseTurn {
     /// Which turn; one that has ended is left as it is.
     pub turn: TurnId,
@@ -219,7 +220,7 @@ pub struct PathMessage {
 }
 
 /// A turn as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StoredTurn {
     /// The dialect of its conversation.
     pub dialect: Dialect,
@@ -256,7 +257,7 @@ pub enum MessageState {
 }
 
 /// A message of a history page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HistoryMessage {
     /// Its id.
     pub id: String,
@@ -278,10 +279,12 @@ pub struct HistoryMessage {
     pub answered_by: Option<ModelName>,
     /// Tokens; for ended answers only.
     pub usage: Option<Usage>,
+    /// What it rests on; for answers that documents were asked for.
+    pub evidence: Option<Evidence>,
 }
 
 /// A page of a conversation's selected path, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HistoryPage {
     /// The messages.
     pub messages: Vec<HistoryMessage>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::error::{Error, ErrorKind};
+use crate::grounding::Citation;
 use crate::ids::{AccountId, ConversationId, TurnId};
 use crate::provider::{FinishReason, Role, Usage};
 
@@ -144,6 +145,8 @@ pub struct TurnRequest {
     pub keep: bool,
     /// What the answer must be like.
     pub form: Option<Arc<dyn AnswerForm>>,
+    /// The ids of the projects whose documents the answer rests on; the caller may read them.
+    pub projects: Vec<String>,
 }
 
 /// What is known of a turn when it starts; the payload of its first event.
@@ -250,7 +253,7 @@ pub struct TurnEnd {
 }
 
 /// One event of a turn, lent from its log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TurnEvent<'log> {
     /// The turn is open. Always the first.
     Started(&'log TurnHead),
@@ -258,6 +261,8 @@ pub enum TurnEvent<'log> {
     ReasoningDelta(&'log str),
     /// A piece of the answer.
     TextDelta(&'log str),
+    /// What a place in the answer rests on. After all text.
+    Cited(&'log Citation),
     /// The turn has ended, and its record is committed. Always the last.
     Ended(&'log TurnEnd),
 }

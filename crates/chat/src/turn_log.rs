@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+use crate::grounding::{Citation, Evidence};
 use crate::provider::CompletionEvent;
 use crate::turn::{Outcome, TurnEnd, TurnEvent, TurnHead, WhenUnread};
 
@@ -28,7 +29,7 @@ pub enum StopReason {
 }
 
 /// The text of a turn as it is stored, whole or on the way.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Transcript {
     /// The answer.
     pub text: String,
@@ -36,6 +37,8 @@ pub struct Transcript {
     pub reasoning: String,
     /// Where each event ends: see [`Piece`].
     pub pieces: Vec<u8>,
+    /// What the answer rests on, if documents were asked.
+    pub evidence: Option<Evidence>,
 }
 
 /// One delta: its length in bytes and whether it is reasoning, packed into one number (`length << 1 | reasoning`).
@@ -98,6 +101,7 @@ struct State {
     text: String,
     reasoning: String,
     pieces: Vec<Piece>,
+    evidence: Option<Evidence>,
     end: Option<TurnEnd>,
     /// Events that the store holds; see [`TurnLog::unsaved`].
     saved: usize,
@@ -113,6 +117,7 @@ impl State {
             text: String::new(),
             reasoning: String::new(),
             pieces: Vec::new(),
+            evidence: None,
             end: None,
             saved: 0,
             readers: 0,
@@ -125,7 +130,12 @@ impl State {
     fn transcript(&self) -> Transcript {
         let mut pieces = Vec::with_capacity(self.pieces.len() + 8);
         self.pieces.iter().for_each(|piece| piece.encode(&mut pieces));
-        Transcript { text: self.text.clone(), reasoning: self.reasoning.clone(), pieces }
+        let (text, reasoning) = (self.text.clone(), self.reasoning.clone());
+        Transcript { text, reasoning, pieces, evidence: self.evidence.clone() }
+    }
+
+    fn citations(&self) -> &[Citation] {
+        self.evidence.as_ref().map_or(&[], |evidence| &evidence.citations)
     }
 
     fn wait(&mut self, reader: u64, ctx: &Context<'_>) {
@@ -155,6 +165,7 @@ impl TurnLog {
         state.pieces = Piece::decode_all(&transcript.pieces);
         state.text = transcript.text;
         state.reasoning = transcript.reasoning;
+        state.evidence = transcript.evidence;
         state.end = Some(end);
         drop(state);
         log.open(head);
@@ -190,6 +201,11 @@ impl TurnLog {
             }
             state.text.len() + state.reasoning.len()
         })
+    }
+
+    /// Appends what the answer rests on, once all of it is there.
+    pub fn rest_on(&self, evidence: Evidence) {
+        self.update(|state| state.evidence = Some(evidence));
     }
 
     /// Appends the last event. Call it after the commit that it reports; a second call changes nothing.
@@ -267,7 +283,8 @@ impl TurnLog {
     }
 
     fn count(&self, state: &State) -> usize {
-        usize::from(self.head.get().is_some()) + state.pieces.len() + usize::from(state.end.is_some())
+        let told = state.pieces.len() + state.citations().len();
+        usize::from(self.head.get().is_some()) + told + usize::from(state.end.is_some())
     }
 
     fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -296,12 +313,14 @@ pub struct TurnStream {
 }
 
 /// A whole answer: the fold of its stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// The turn.
     pub head: TurnHead,
     /// The answer, whole or as far as it came.
     pub text: String,
+    /// What it rests on, if documents were asked.
+    pub evidence: Option<Evidence>,
     /// How it ended.
     pub end: TurnEnd,
 }
@@ -325,13 +344,14 @@ impl TurnStream {
             state.wait(*reader, ctx);
             return Poll::Pending;
         };
-        let last = state.pieces.len() + 1;
+        let all_text = state.pieces.len() + 1;
+        let last = all_text + state.citations().len();
         let mut flow = ControlFlow::Continue(());
         if *position == 0 {
             flow = sink(0, TurnEvent::Started(head));
             *position = 1;
         }
-        while flow.is_continue() && *position < last {
+        while flow.is_continue() && *position < all_text {
             let piece = state.pieces[*position - 1];
             let (text, at) = if piece.is_reasoning() {
                 (&state.reasoning, &mut *reasoning_at)
@@ -346,6 +366,10 @@ impl TurnStream {
                 TurnEvent::TextDelta(delta)
             };
             flow = sink(*position, event);
+            *position += 1;
+        }
+        while flow.is_continue() && (all_text..last).contains(position) {
+            flow = sink(*position, TurnEvent::Cited(&state.citations()[*position - all_text]));
             *position += 1;
         }
         if flow.is_continue()
@@ -383,7 +407,9 @@ impl TurnStream {
     pub async fn reply(self) -> Reply {
         self.until(|state| state.end.is_some()).await;
         let end = self.log.outcome().expect("waited for it");
-        Reply { head: self.head().clone(), text: self.log.lock().text.clone(), end }
+        let state = self.log.lock();
+        let (text, evidence) = (state.text.clone(), state.evidence.clone());
+        Reply { head: self.head().clone(), text, evidence, end }
     }
 
     /// The log that it reads.

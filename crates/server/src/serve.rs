@@ -151,9 +151,15 @@ impl Server {
         let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
-        let chat =
-            Chat::start(turns, models.catalog, clock.clone(), config.chat_settings(), turn_tasks.clone())
-                .await?;
+        let chat = Chat::start(chat::Parts {
+            store: turns,
+            models: models.catalog,
+            grounding: None,
+            clock: clock.clone(),
+            settings: config.chat_settings(),
+            tasks: turn_tasks.clone(),
+        })
+        .await?;
         let conversations = Conversations::new(conversations, chat.clone(), clock.clone());
         let mut listeners = Vec::with_capacity(config.server.listen.len());
         for address in &config.server.listen {

@@ -29,6 +29,7 @@ use writer::{Operation, Writer};
 
 mod assistants;
 mod conversations;
+mod evidence;
 mod identity;
 mod messages;
 mod open_turn;
@@ -46,7 +47,7 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
@@ -55,6 +56,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "bots and tickets", include_str!("../migrations/0006_bots_and_tickets.sql")),
     (7, "limits", include_str!("../migrations/0007_limits.sql")),
     (8, "own projects", include_str!("../migrations/0008_own_projects.sql")),
+    (9, "evidence", include_str!("../migrations/0009_evidence.sql")),
 ];
 
 /// Why the database can't be opened.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Inner, Told, tell};
 use crate::error::{Error, ErrorKind};
+use crate::grounding::{Evidence, Grounding, Grounds, Passage, Question};
 use crate::models::Answering;
 use crate::prompt;
 use crate::provider::{
@@ -30,6 +31,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 /// Tokens kept free for the answer where the caller sets no limit.
 const ANSWER_TOKENS: u32 = 512;
+/// Passages may take one part of so many of the prompt.
+const PASSAGES_SHARE: u32 = 2;
 /// How often the model is asked for an answer in the form that the caller wants.
 const FORM_ATTEMPTS: usize = 2;
 
@@ -92,10 +95,31 @@ impl Turn {
             () = self.log.stopping().cancelled() => return self.stopped(),
             messages = self.prompt(new) => messages,
         };
-        let messages = match messages {
+        let mut messages = match messages {
             Ok(messages) => messages,
             Err(error) => return Answer::failed(error),
         };
+        let passages = tokio::select! {
+            biased;
+            () = self.log.stopping().cancelled() => return self.stopped(),
+            grounds = self.ground(&messages) => match grounds {
+                Ok(Grounds::None) => None,
+                Ok(Grounds::Passages(passages)) => Some(passages),
+                Ok(Grounds::Silence(sentence)) => return self.silence(sentence),
+                Err(error) => return Answer::failed(error),
+            },
+        };
+        if let Some(passages) = &passages {
+            messages = prompt::rest_on(messages, passages);
+        }
+        let answer = self.ask_model(messages).await;
+        if let (Some(passages), Outcome::Finished(_)) = (passages, &answer.outcome) {
+            self.cite(&passages).await;
+        }
+        answer
+    }
+
+    async fn ask_model(&self, messages: Vec<PromptMessage>) -> Answer {
         if let Some(form) = &self.request.form {
             return self.answer_in_form(form.as_ref(), messages).await;
         }
@@ -108,6 +132,41 @@ impl Turn {
             Usage { prompt_tokens, completion_tokens, estimated: true, ..Usage::default() }
         });
         answer
+    }
+
+    /// The documents, if the turn asks any.
+    fn documents(&self) -> Option<&dyn Grounding> {
+        self.chat.grounding.as_deref().filter(|_| !self.request.projects.is_empty())
+    }
+
+    /// What the documents of the named projects have for the question.
+    async fn ground(&self, messages: &[PromptMessage]) -> Result<Grounds, Error> {
+        let Some(documents) = self.documents() else { return Ok(Grounds::None) };
+        let mut asked = messages.iter().rev().filter(|message| message.role == Role::User);
+        let question = asked.next().map(|message| message.content.clone()).unwrap_or_default();
+        let before = asked.next().map(|message| message.content.clone());
+        let budget = self.prompt_budget() / PASSAGES_SHARE;
+        documents
+            .ground(Question { projects: self.request.projects.clone(), text: question, before, budget })
+            .await
+    }
+
+    /// The documents do not say, so no model is asked.
+    fn silence(&self, sentence: String) -> Answer {
+        self.log.append([CompletionEvent::TextDelta(sentence)]);
+        self.log.rest_on(Evidence { refused: true, citations: Vec::new() });
+        Answer { outcome: Outcome::Finished(FinishReason::Stop), usage: Some(Usage::default()) }
+    }
+
+    /// Says what the answer rests on. An answer without citations is one still.
+    async fn cite(&self, passages: &[Passage]) {
+        let Some(documents) = self.documents() else { return };
+        let text = self.log.transcript().text;
+        let citations = documents.cite(&text, passages).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "an answer could not be matched with its passages");
+            Vec::new()
+        });
+        self.log.rest_on(Evidence { refused: false, citations });
     }
 
     /// Holds the answer back until it has the form. One that has not is shown to the model with what is wrong, once.
@@ -141,7 +200,10 @@ impl Turn {
     }
 
     async fn prompt(&self, new: &NewTurn) -> Result<Vec<PromptMessage>, Error> {
-        let budget = self.prompt_budget();
+        let mut budget = self.prompt_budget();
+        if self.documents().is_some() {
+            budget -= budget / PASSAGES_SHARE;
+        }
         let asks_anew = new.head.question_id.is_none();
         let said =
             self.chat.conversation_so_far(&self.request, new.head.account, new.follows, asks_anew, budget);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat::clock::Clock as _;
+use chat::grounding::Grounding;
 use chat::ids::AccountId;
 use chat::models::{ModelCatalog, ProviderEntry};
 use chat::provider::Role;
@@ -14,7 +15,7 @@ use chat::turn::{
     Dialect, Failure, Follows, IdempotencyKey, Input, ListedMessage, Outcome, TurnEvent, TurnRequest,
     WhenUnread,
 };
-use chat::{Chat, ErrorKind, Principal, Settings, Tasks, TurnStream};
+use chat::{Chat, ErrorKind, Parts, Principal, Settings, Tasks, TurnStream};
 use identity::store::KeyStore;
 use store::{DataDir, SqliteStore};
 use tempfile::TempDir;
@@ -32,6 +33,7 @@ pub(crate) struct House {
     pub(crate) ada: Principal,
     pub(crate) bob: Principal,
     settings: Settings,
+    documents: Option<Arc<dyn Grounding>>,
     _dir: TempDir,
 }
 
@@ -45,7 +47,20 @@ impl House {
         Self::with(quick(), ScriptedProvider::new()).await
     }
 
+    /// With documents that answers may rest on.
+    pub(crate) async fn over(documents: Arc<dyn Grounding>) -> Self {
+        Self::build(quick(), ScriptedProvider::new(), Some(documents)).await
+    }
+
     pub(crate) async fn with(settings: Settings, model: ScriptedProvider) -> Self {
+        Self::build(settings, model, None).await
+    }
+
+    async fn build(
+        settings: Settings,
+        model: ScriptedProvider,
+        documents: Option<Arc<dyn Grounding>>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new();
         let real = Arc::new(SqliteStore::open(DataDir::lock(dir.path()).unwrap(), &clock).await.unwrap());
@@ -53,13 +68,13 @@ impl House {
         let bob = account(&real, &clock, "bob").await;
         let store = Arc::new(TamperedStore::new(real));
         let tasks = Tasks::new();
-        let chat = start(&store, &model, &clock, &settings, &tasks).await;
-        Self { chat, model, store, clock, tasks, ada, bob, settings, _dir: dir }
+        let chat = start(&store, &model, &clock, &settings, &tasks, &documents).await;
+        Self { chat, model, store, clock, tasks, ada, bob, settings, documents, _dir: dir }
     }
 
     /// Another core over the same data, as after a crash of the first.
     pub(crate) async fn restart(&self) -> Chat {
-        start(&self.store, &self.model, &self.clock, &self.settings, &Tasks::new()).await
+        start(&self.store, &self.model, &self.clock, &self.settings, &Tasks::new(), &self.documents).await
     }
 
     pub(crate) async fn ask(&self, request: TurnRequest) -> TurnStream {
@@ -111,6 +126,7 @@ async fn start(
     clock: &ManualClock,
     settings: &Settings,
     tasks: &Tasks,
+    documents: &Option<Arc<dyn Grounding>>,
 ) -> Chat {
     let entry = ProviderEntry {
         provider: Arc::new(model.clone()),
@@ -118,8 +134,15 @@ async fn start(
         answers_for: Box::new(|_| true),
     };
     let models = ModelCatalog { providers: vec![entry], ..ModelCatalog::default() };
-    let clock = Arc::new(clock.clone());
-    Chat::start(store.clone(), models, clock, settings.clone(), tasks.clone()).await.unwrap()
+    let parts = Parts {
+        store: store.clone(),
+        models,
+        grounding: documents.clone(),
+        clock: Arc::new(clock.clone()),
+        settings: settings.clone(),
+        tasks: tasks.clone(),
+    };
+    Chat::start(parts).await.unwrap()
 }
 
 fn short(role: Role, content: &str) -> String {
@@ -157,6 +180,7 @@ pub(crate) fn message(name: &str, content: &str) -> TurnRequest {
         when_unread: WhenUnread::Cancel,
         keep: true,
         form: None,
+        projects: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod crash;
 mod failures;
+mod grounding;
 mod house;
 mod lists;
 mod prompts;

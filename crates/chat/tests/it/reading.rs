@@ -195,7 +195,7 @@ fn deltas_from(log: &std::sync::Arc<TurnLog>, position: usize) -> Vec<(usize, Co
             TurnEvent::ReasoningDelta(text) => {
                 found.push((number, CompletionEvent::ReasoningDelta(text.to_owned())));
             }
-            TurnEvent::Started(_) | TurnEvent::Ended(_) => {}
+            TurnEvent::Started(_) | TurnEvent::Cited(_) | TurnEvent::Ended(_) => {}
         }
         ControlFlow::Continue(())
     });

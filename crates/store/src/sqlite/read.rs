@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteConnection};
 
+use super::evidence::evidence;
 use super::rows::{
     IMPORTED, account_id, answered_by, conversation_id, dialect, dialect_name, end, outcome, side,
     side_number, time, turn_id, usage,
@@ -137,6 +138,7 @@ pub(super) async fn turn(
             text: row.try_get("answer")?,
             reasoning: row.try_get("reasoning")?,
             pieces: row.try_get("pieces")?,
+            evidence: evidence(&row)?,
         };
         Ok(StoredTurn {
             dialect: dialect(&row)?,
@@ -297,6 +299,7 @@ async fn history_message(
         turn: row.try_get("name")?,
         answered_by: if role == Role::Assistant { answered_by(&row)? } else { None },
         usage: if ended { Some(usage(&row)?) } else { None },
+        evidence: if ended { evidence(&row)? } else { None },
         state,
     })
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use chat::store::{Checkpoint, CloseTurn};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::evidence;
 use super::rows::{self, EndColumns};
 
 /// Rows of one statement. SQLite allows 32,766 values; beyond this many rows nothing gets faster.
@@ -45,6 +46,9 @@ pub(super) async fn close(db: &mut SqliteConnection, closes: &[&CloseTurn]) -> s
         .bind(close.turn.as_bytes().as_slice())
         .execute(&mut *db)
         .await?;
+    }
+    for close in &first {
+        evidence::write(&mut *db, close).await?;
     }
     for rows in first.chunks(ROWS) {
         let mut sql = QueryBuilder::<Sqlite>::new(

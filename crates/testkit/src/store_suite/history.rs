@@ -40,6 +40,7 @@ pub async fn states_of_messages(store: &dyn StoreUnderTest) {
         turn: Some(turn.to_owned()),
         answered_by: None,
         usage: None,
+        evidence: None,
     };
     let answer = |turn: &str, content: &str, state| HistoryMessage {
         id: format!("{turn}-answer"),
@@ -151,6 +152,7 @@ pub async fn brought_messages_are_given(store: &dyn StoreUnderTest) {
         turn: None,
         answered_by: None,
         usage: None,
+        evidence: None,
     };
     let messages = scene.history().await;
     assert_eq!(

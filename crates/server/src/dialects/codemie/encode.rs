@@ -74,7 +74,7 @@ impl Objects {
 impl Encode for Objects {
     fn encode(&mut self, _: usize, event: TurnEvent<'_>, out: &mut BytesMut) {
         match event {
-            TurnEvent::Started(_) | TurnEvent::ReasoningDelta(_) => {}
+            TurnEvent::Started(_) | TurnEvent::ReasoningDelta(_) | TurnEvent::Cited(_) => {}
             TurnEvent::TextDelta(text) => {
                 self.generated.push_str(text);
                 let thought = Thought::own(self.thought_id.as_str(), text, true);

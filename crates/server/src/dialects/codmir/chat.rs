@@ -121,7 +121,7 @@ fn whole(reply: &Reply) -> Result<Response, CodmirError> {
     if let Outcome::Failed(failure) = &reply.end.outcome {
         return Err(Error::from(failure.clone()).into());
     }
-    let usage = &reply.end.usage;
+    let (usage, evidence) = (&reply.end.usage, reply.evidence.as_ref());
     let body = wire::ChatResponse {
         id: &reply.head.answer_id,
         session_id: &reply.head.conversation_name,
@@ -135,6 +135,8 @@ fn whole(reply: &Reply) -> Result<Response, CodmirError> {
             total_tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
         },
         created_at: reply.head.opened_at.to_string(),
+        citations: evidence.map(|evidence| evidence.citations.iter().map(wire::Citation::from).collect()),
+        refused: evidence.map(|evidence| evidence.refused),
     };
     let mut response = axum::Json(body).into_response();
     name_model(&mut response, &reply.head);
@@ -209,6 +211,7 @@ fn translate(
         when_unread,
         keep: true,
         form: None,
+        projects: Vec::new(),
     })
 }
 

@@ -27,7 +27,7 @@ impl Encode for Published {
     fn encode(&mut self, _: usize, event: TurnEvent<'_>, out: &mut BytesMut) {
         let session_id = &*self.session;
         match event {
-            TurnEvent::Started(_) | TurnEvent::ReasoningDelta(_) => {}
+            TurnEvent::Started(_) | TurnEvent::ReasoningDelta(_) | TurnEvent::Cited(_) => {}
             TurnEvent::TextDelta(content) => data_frame(out, &wire::Delta { content, session_id }),
             TurnEvent::Ended(TurnEnd { outcome: Outcome::Failed(failure), .. }) => {
                 self.fail(failure, out);
@@ -98,6 +98,9 @@ impl Encode for V2 {
                 self.frame(number, wire::Event::Reasoning { reasoning }, out)
             }
             TurnEvent::TextDelta(content) => self.frame(number, wire::Event::Delta { content }, out),
+            TurnEvent::Cited(citation) => {
+                self.frame(number, wire::Event::Citation { citation: citation.into() }, out);
+            }
             TurnEvent::Ended(end) => self.end(number, end, out),
         }
     }
@@ -122,7 +125,7 @@ impl PlainText {
 impl Encode for PlainText {
     fn encode(&mut self, _: usize, event: TurnEvent<'_>, out: &mut BytesMut) {
         match event {
-            TurnEvent::Started(_) | TurnEvent::ReasoningDelta(_) => {}
+            TurnEvent::Started(_) | TurnEvent::ReasoningDelta(_) | TurnEvent::Cited(_) => {}
             TurnEvent::TextDelta(text) => out.put_slice(text.as_bytes()),
             TurnEvent::Ended(end) => self.whole = !matches!(end.outcome, Outcome::Failed(_)),
         }

@@ -100,6 +100,7 @@ fn translate(
         when_unread: WhenUnread::Cancel,
         keep: true,
         form: None,
+        projects: Vec::new(),
     })
 }
 

@@ -188,6 +188,7 @@ fn history_message(message: HistoryMessage) -> wire::HistoryMessage {
         MessageState::Running => "streaming",
         MessageState::Ended(outcome) => ended_status(outcome),
     };
+    let citations = message.evidence.map(|evidence| evidence.citations).unwrap_or_default();
     let (provider, model) = message.answered_by.map(|name| (name.provider, name.model)).unzip();
     wire::HistoryMessage {
         id: message.id,
@@ -201,7 +202,7 @@ fn history_message(message: HistoryMessage) -> wire::HistoryMessage {
         model,
         provider,
         usage: message.usage.as_ref().map(usage),
-        citations: [],
+        citations: citations.into_iter().map(wire::Citation::from).collect(),
         feedback: None,
     }
 }

@@ -1,5 +1,8 @@
 //! Codmir's JSON, field by field. Nothing outside this folder sees it.
 
+use std::borrow::Cow;
+
+use chat::grounding;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -84,6 +87,78 @@ pub(super) struct ChatResponse<'a> {
     pub(super) provider: &'a str,
     pub(super) usage: Tokens,
     pub(super) created_at: String,
+    /// What the answer rests on, if documents were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) citations: Option<Vec<Citation<'a>>>,
+    /// Whether the documents do not say, if they were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<bool>,
+}
+
+/// A place in an answer and the piece of a document that it rests on.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Citation<'a> {
+    pub(super) id: Cow<'a, str>,
+    pub(super) document_id: Cow<'a, str>,
+    pub(super) file_path: Cow<'a, str>,
+    pub(super) title: Cow<'a, str>,
+    /// From 1, where there are pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) page: Option<u32>,
+    /// Bytes of the document's extracted UTF-8 text.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Exactly these bytes.
+    pub(super) quote: Cow<'a, str>,
+    /// 0 to 1.
+    pub(super) score: f32,
+    /// Whether the quote was compared with the stored document.
+    pub(super) verified: bool,
+    pub(super) answer: AnswerSpan,
+}
+
+/// UTF-16 units of `content`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AnswerSpan {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl<'a> From<&'a grounding::Citation> for Citation<'a> {
+    fn from(grounding::Citation { passage, verified, answer }: &'a grounding::Citation) -> Self {
+        Self {
+            id: (&passage.id).into(),
+            document_id: (&passage.document).into(),
+            file_path: (&passage.path).into(),
+            title: (&passage.title).into(),
+            page: passage.page,
+            start: passage.span.start,
+            end: passage.span.end,
+            quote: (&passage.text).into(),
+            score: passage.score,
+            verified: *verified,
+            answer: AnswerSpan { start: answer.start, end: answer.end },
+        }
+    }
+}
+
+impl From<grounding::Citation> for Citation<'static> {
+    fn from(grounding::Citation { passage, verified, answer }: grounding::Citation) -> Self {
+        Self {
+            id: passage.id.into(),
+            document_id: passage.document.into(),
+            file_path: passage.path.into(),
+            title: passage.title.into(),
+            page: passage.page,
+            start: passage.span.start,
+            end: passage.span.end,
+            quote: passage.text.into(),
+            score: passage.score,
+            verified,
+            answer: AnswerSpan { start: answer.start, end: answer.end },
+        }
+    }
 }
 
 /// Tokens of a published answer.
@@ -146,6 +221,9 @@ pub(super) enum Event<'a> {
     },
     Reasoning {
         reasoning: &'a str,
+    },
+    Citation {
+        citation: Citation<'a>,
     },
     Usage {
         usage: Usage,
@@ -236,7 +314,7 @@ pub(super) struct HistoryMessage {
     pub(super) usage: Option<Usage>,
     /// Passages that the answer rests on.
     #[schema(value_type = Vec<Object>)]
-    pub(super) citations: [(); 0],
+    pub(super) citations: Vec<Citation<'static>>,
     pub(super) feedback: Option<&'static str>,
 }
 

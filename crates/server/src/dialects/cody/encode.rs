@@ -90,7 +90,7 @@ impl Encode for Chunks {
     fn encode(&mut self, index: usize, event: TurnEvent<'_>, out: &mut BytesMut) {
         match event {
             TurnEvent::Started(_) => self.mark("1", b"[START]", out),
-            TurnEvent::ReasoningDelta(_) => {}
+            TurnEvent::ReasoningDelta(_) | TurnEvent::Cited(_) => {}
             TurnEvent::TextDelta(chunk) => {
                 self.said_something = true;
                 self.id(&(index + 1).to_string(), out);

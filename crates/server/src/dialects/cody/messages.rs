@@ -126,6 +126,7 @@ impl Sent {
             when_unread: WhenUnread::Continue,
             keep: true,
             form: None,
+            projects: Vec::new(),
         })
     }
 }
