@@ -84,7 +84,7 @@ fn is_host_ordinary(authority: &str, url: &Url) -> bool {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
     };
-    let is_plain = !authority.contains(['@', '%', '\\']) && !authority.contains(char::is_whitespace);
+    let is_plain = !authority.contains(['@', '%', '\\']);
     let host = url.host_str().unwrap_or_default();
     // A name in another script is written anew by the parser; it must not have been a number in disguise.
     let is_translated = !written.is_ascii() && number(host).is_none();
@@ -94,6 +94,8 @@ fn is_host_ordinary(authority: &str, url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -134,6 +136,9 @@ mod tests {
             "http://docs.example./",
             "http://127.0.0.1./",
             "http://ada@docs.example/",
+            "http://docs.example /",
+            "http://docs\u{3000}.example/",
+            "http://docs.example: 80/",
             "http://ada:hush@docs.example/",
             "http://@docs.example/",
             "http://docs.example\\@10.0.0.1/",
@@ -190,6 +195,27 @@ mod tests {
             ("http://a.example/", "data:,hello", None),
         ] {
             assert_eq!(leads(from, location).as_deref(), to, "{from} to {location}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_parser_of_the_connection_reads_the_same_host(text in "(http|https|HTTP|ftp)://?[a-zß１0-9.:@%\\\\/?#\\[\\]。 x_-]{0,24}") {
+            if let Ok(address) = Address::parse(&text) {
+                let uri: http::Uri = address.to_string().parse().unwrap();
+                prop_assert_eq!(uri.host(), address.as_url().host_str());
+                prop_assert_eq!(uri.port_u16(), address.as_url().port());
+                prop_assert_eq!(Address::parse(&address.to_string()).ok(), Some(address));
+            }
+        }
+
+        #[test]
+        fn a_redirect_without_a_host_stays_where_it_is(location in "[a-z0-9.:@%\\\\/?#。 \\t]{0,12}") {
+            let from = Address::parse("http://docs.example/guide/").unwrap();
+            if !location.starts_with("//") && let Ok(next) = from.redirect(&location) {
+                let has_host = location.contains("://");
+                prop_assert!(has_host || next.as_url().origin() == from.as_url().origin());
+            }
         }
     }
 }

@@ -62,12 +62,8 @@ impl From<Refusal> for FetchError {
 impl FetchError {
     pub(crate) fn before_answer(error: reqwest::Error) -> Self {
         let error = error.without_url();
-        if error.is_dns() {
-            Self::Refused(Box::new(error))
-        } else if error.is_timeout() && !error.is_connect() {
-            Self::Slow
-        } else {
-            Self::Unreachable(Box::new(error))
-        }
+        let is_nowhere = error.is_dns();
+        let source = Box::new(error);
+        if is_nowhere { Self::Refused(source) } else { Self::Unreachable(source) }
     }
 }

@@ -18,7 +18,8 @@ pub struct Settings {
     pub ports: Vec<u16>,
     /// What is reached although it is not public.
     pub allowed: Vec<Place>,
-    /// What is not reached although it is public or within an allowed network; an allowed host is reached nevertheless.
+    /// What is not reached although it is public or within an allowed network, such as public addresses of our own
+    /// machines; an allowed host is reached nevertheless.
     pub refused: Vec<IpNet>,
 }
 
@@ -60,20 +61,17 @@ impl FromStr for Place {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let place = if text.contains('/') {
-            text.parse().map(Self::Network).ok()
-        } else {
-            let port = text.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-            let address = Address::parse(&format!("http://{text}")).ok();
-            let url = address
-                .as_ref()
-                .map(Address::as_url)
-                .filter(|url| url.query().is_none() && url.fragment().is_none());
-            let host = url.and_then(Url::host_str);
-            host.map(|host| Self::Host { host: host.to_owned(), port })
-        };
+        let place = if text.contains('/') { text.parse().map(Self::Network).ok() } else { host(text) };
         place.ok_or_else(|| PlaceError(text.to_owned()))
     }
+}
+
+/// A host, with a port or without; patterns are none.
+fn host(text: &str) -> Option<Place> {
+    let address = Address::parse(&format!("http://{text}")).ok()?;
+    let host = address.as_url().host_str()?.to_owned();
+    let port = text.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    (!text.contains(['?', '#', '*'])).then_some(Place::Host { host, port })
 }
 
 /// Why we don't go somewhere. For the log, not for whoever named the address.
@@ -105,23 +103,20 @@ impl Policy {
         Self(Settings { public: false, allowed, ..Settings::default() })
     }
 
-    /// What can be said before any name is looked up.
+    /// Whether `address` may be asked for. A name is judged when it is looked up, and what it leads to then.
     pub(crate) fn admit(&self, address: &Address) -> Result<(), Refusal> {
         let url = address.as_url();
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
-        let mut ports = self.ports_of(host).peekable();
-        let is_allowed_host = ports.peek().is_some();
         let is_usual = self.0.ports.contains(&port);
-        let is_port_allowed =
-            if is_allowed_host { ports.any(|own| own.map_or(is_usual, |own| own == port)) } else { is_usual };
-        if !is_port_allowed {
-            return Err(Refusal::Port(port));
-        }
+        let is_allowed_host = self.is_allowed_host(host);
+        let is_own = self.ports_of(host).any(|own| own.map_or(is_usual, |own| own == port));
+        let is_port_allowed = if is_allowed_host { is_own } else { is_usual };
         match address::number(host) {
+            _ if !is_port_allowed => Err(Refusal::Port(port)),
             _ if is_allowed_host => Ok(()),
             Some(number) => self.admit_number(number),
-            None => self.admit_name(host),
+            None => Ok(()),
         }
     }
 
@@ -147,7 +142,8 @@ impl Policy {
     fn admit_number(&self, number: IpAddr) -> Result<(), Refusal> {
         let meant = ranges::meant(number);
         let is_allowed = |place: &Place| matches!(place, Place::Network(network) if network.contains(&meant));
-        let is_refused = self.0.refused.iter().any(|network| network.contains(&meant));
+        let is_refused =
+            self.0.refused.iter().any(|network| network.contains(&number) || network.contains(&meant));
         let is_within = self.0.public && ranges::is_public(meant) || self.0.allowed.iter().any(is_allowed);
         if is_within && !is_refused { Ok(()) } else { Err(Refusal::Address(number)) }
     }
@@ -162,5 +158,49 @@ impl Policy {
             Place::Host { host: allowed, port } if allowed == host => Some(*port),
             Place::Host { .. } | Place::Network(_) => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configured_address_allows_its_own_name_alone() {
+        let policy = Policy::only(&"https://models.example:8443/v1".parse().unwrap());
+        assert!(policy.admit_name("models.example").is_ok());
+        for name in ["docs.example", "example", "localhost"] {
+            assert!(policy.admit_name(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_a_host_or_a_network() {
+        let host = |host: &str, port| Some(Place::Host { host: host.to_owned(), port });
+        let network = |text: &str| text.parse().map(Place::Network).ok();
+        for (text, place) in [
+            ("wiki.corp", host("wiki.corp", None)),
+            ("Wiki.Corp:80", host("wiki.corp", Some(80))),
+            ("bücher.example", host("xn--bcher-kva.example", None)),
+            ("10.1.2.3", host("10.1.2.3", None)),
+            ("10.1.2.3:8080", host("10.1.2.3", Some(8080))),
+            ("[fd00::1]", host("[fd00::1]", None)),
+            ("[fd00::1]:8080", host("[fd00::1]", Some(8080))),
+            ("10.1.0.0/16", network("10.1.0.0/16")),
+            ("fd00::/8", network("fd00::/8")),
+            ("", None),
+            ("fd00::1", None),
+            ("10.1.0.0/33", None),
+            ("wiki.corp/path", None),
+            ("wiki.corp?query", None),
+            ("wiki.corp#fragment", None),
+            ("http://wiki.corp", None),
+            ("ada@wiki.corp", None),
+            ("wiki.corp:port", None),
+            ("*.corp", None),
+            ("0x7f.1", None),
+        ] {
+            assert_eq!(text.parse().ok(), place, "{text}");
+        }
     }
 }

@@ -158,12 +158,35 @@ async fn a_host_that_is_allowed_with_a_port_is_reached_at_that_port_only() {
 }
 
 #[tokio::test]
+async fn a_network_that_is_allowed_is_reached_by_number_and_by_any_name() {
+    let site = Site::with(settings(&["127.0.0.0/8"])).await;
+    let port = site.upstream.address().port();
+    let site = site.under(Settings { ports: vec![80, port], ..settings(&["127.0.0.0/8"]) });
+    site.upstream.always(page("Hello"));
+    for name in ["wiki", "wiki.corp", "wiki.example"] {
+        site.names.lead(name, &[site.upstream.address()]);
+        assert_eq!(site.fetch(&format!("http://{name}/")).await.unwrap(), "Hello", "{name}");
+    }
+    for number in ["127.0.0.1", "[::ffff:127.0.0.1]"] {
+        assert_eq!(site.fetch(&format!("http://{number}:{port}/")).await.unwrap(), "Hello", "{number}");
+    }
+    sentence(site.fetch(&format!("http://[::1]:{port}/")).await);
+}
+
+#[tokio::test]
 async fn what_is_refused_by_the_configuration_is_refused_though_it_is_public_or_allowed() {
-    let refused = vec!["127.0.0.1/32".parse().unwrap(), "8.8.8.0/24".parse().unwrap()];
-    let site = Site::with(Settings { refused, ..settings(&["127.0.0.0/8"]) }).await;
+    let refused = ["127.0.0.1/32", "8.8.8.0/24", "64:ff9b::/96"].map(|network| network.parse().unwrap());
+    let site = Site::with(Settings { refused: refused.to_vec(), ..settings(&["127.0.0.0/8"]) }).await;
     site.names.lead("docs.example", &[site.upstream.address()]);
     site.names.lead("dns.example", &[at("8.8.8.8")]);
-    for address in ["http://docs.example/", "http://dns.example/", "http://127.0.0.1/", "http://8.8.8.8/"] {
+    for address in [
+        "http://docs.example/",
+        "http://dns.example/",
+        "http://127.0.0.1/",
+        "http://8.8.8.8/",
+        "http://[::ffff:8.8.8.8]/",
+        "http://[64:ff9b::1.1.1.1]/",
+    ] {
         sentence(site.fetch(address).await);
     }
 }
