@@ -46,7 +46,7 @@ impl Anthropic {
         }
         let endpoint = Endpoint {
             name: name.into(),
-            client: http::client(settings.idle_timeout, headers)?,
+            client: http::client(&url, settings.idle_timeout, headers)?,
             url,
             api_key: settings.api_key().cloned(),
             explain: wire::explain,

@@ -1,4 +1,4 @@
-//! The way out to a vendor: the one place that builds an HTTP client, and the exchange that every vendor's API shares.
+//! The way to a vendor: its HTTP client, and the exchange that every vendor's API shares.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,29 +7,23 @@ use chat::provider::{CompletionError, CompletionEvent};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
-use reqwest::{Response, Url, redirect};
+use reqwest::{Response, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::decode::{self, ByteStream, Decoder};
 use crate::failure::{self, VendorError};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How much of an error response is read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// A client for streams: it bounds each wait by `idle_timeout` and never the whole, follows no redirect (our key is for
-/// one address) and takes no proxy from the environment.
-pub fn client(idle_timeout: Duration, headers: HeaderMap) -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .user_agent(concat!("latimer/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(idle_timeout)
-        .tcp_nodelay(true)
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .build()
+/// A client for streams from `url`, and for no other host: it bounds each wait by `idle_timeout` and never the whole,
+/// follows no redirect (our key is for one address) and takes no proxy from the environment.
+pub(crate) fn client(
+    url: &Url,
+    idle_timeout: Duration,
+    headers: HeaderMap,
+) -> Result<reqwest::Client, reqwest::Error> {
+    outbound::client_builder(url).default_headers(headers).read_timeout(idle_timeout).build()
 }
 
 /// One vendor's address and how to understand what comes back from it.

@@ -19,10 +19,10 @@ pub mod anthropic;
 #[cfg(feature = "embedded-llm")]
 pub mod embedded;
 pub mod fit;
-pub mod http;
 pub mod openai;
 pub mod settings;
 
 mod decode;
 mod failure;
+mod http;
 mod sse;

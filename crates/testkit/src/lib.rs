@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod issuer;
+pub mod names;
 pub mod no_store;
 pub mod provider;
 pub mod store_suite;

@@ -79,6 +79,11 @@ impl Upstream {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens, as a number.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Answers the next request that has no reply yet with `reply`; requests take replies in the order of arrival.
     pub fn enqueue(&self, reply: Reply) {
         self.shared.script().queue.push_back(reply);

@@ -9,9 +9,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chat", &[]),
     ("identity", &["chat"]),
     ("knowledge", &["chat"]),
-    ("providers", &["chat"]),
+    ("outbound", &[]),
+    ("providers", &["chat", "outbound"]),
     ("store", &["chat", "identity", "knowledge"]),
-    ("server", &["chat", "identity", "providers", "store"]),
+    ("server", &["chat", "identity", "outbound", "providers", "store"]),
     ("testkit", &["chat", "identity"]),
     ("xtask", &[]),
 ];

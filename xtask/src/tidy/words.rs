@@ -72,6 +72,22 @@ const RULES: &[Rule] = &[
         instead: "only the extractors say who is calling: take a `&Principal`",
     },
     Rule {
+        words: &["Client::builder(", "ClientBuilder::new("],
+        within: "crates/**/*.rs",
+        except: &[
+            "crates/outbound/src/client.rs",
+            // Fetches from the issuers of the configuration, and from where they keep their keys.
+            "crates/identity/src/tokens/source.rs",
+            // Asks what whoever types the command names.
+            "crates/server/src/cli/**",
+            "**/tests/**",
+            "**/benches/**",
+            "**/examples/**",
+        ],
+        only_code: true,
+        instead: "take `outbound::client_builder` for an address of the configuration, and `Outbound` for any other",
+    },
+    Rule {
         words: &["AssertSqlSafe", "QueryBuilder"],
         within: "crates/store/**/*.rs",
         except: &["crates/store/src/sqlite/values.rs"],
