@@ -1,0 +1,149 @@
+//! Words: an inverted index in memory that scores chunks, and the documents they are of, by BM25.
+//!
+//! It is our own because each replaced text must be found at once and never again by its old words, which a segmented
+//! index gives only at the price of a commit; and because chunks and documents are scored in one pass over its lists.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::words::Term;
+
+/// How soon a repeated word counts no more, and how much a long text is held against it.
+const SATURATION: f32 = 1.2;
+const LENGTH: f32 = 0.75;
+
+/// Where a chunk stands in the index.
+pub type Slot = u32;
+
+/// The index over the chunks of one project.
+#[derive(Debug, Default)]
+pub struct Lexical {
+    terms: HashMap<Term, Postings>,
+    /// How many terms each chunk has.
+    lengths: Vec<u32>,
+    /// The document of each chunk.
+    parents: Vec<u32>,
+    /// How many terms each document has; none if it is gone.
+    documents: Vec<Option<u32>>,
+    living: Sizes,
+}
+
+/// What the averages are taken over.
+#[derive(Debug, Default, Clone, Copy)]
+struct Sizes {
+    chunks: u32,
+    documents: u32,
+    terms: u64,
+}
+
+/// The chunks that have a term, in order, and how often.
+#[derive(Debug, Default)]
+struct Postings {
+    slots: Vec<Slot>,
+    counts: Vec<u8>,
+}
+
+/// How well each chunk, and each document, fits a question.
+#[derive(Debug, Default)]
+pub struct Scores {
+    /// By slot.
+    pub chunks: Vec<f32>,
+    /// By document.
+    pub documents: Vec<f32>,
+    /// The most that a text could have.
+    pub ceiling: f32,
+}
+
+impl Lexical {
+    /// Adds a document with the terms of its chunks; gives its number and the slots of its chunks.
+    pub fn add(&mut self, chunks: &[Vec<(Term, u32)>]) -> (u32, Range<Slot>) {
+        let document = index(self.documents.len());
+        let first = index(self.lengths.len());
+        let mut whole = 0;
+        for (slot, terms) in (first..).zip(chunks) {
+            let length = terms.iter().map(|(_, count)| count).sum();
+            for (term, count) in terms {
+                let postings = self.terms.entry(*term).or_default();
+                postings.slots.push(slot);
+                postings.counts.push(u8::try_from(*count).unwrap_or(u8::MAX));
+            }
+            self.lengths.push(length);
+            self.parents.push(document);
+            whole += length;
+        }
+        self.documents.push(Some(whole));
+        let slots = first..index(self.lengths.len());
+        self.living.chunks += slots.end - slots.start;
+        self.living.documents += 1;
+        self.living.terms += u64::from(whole);
+        (document, slots)
+    }
+
+    /// Forgets a document; its slots stay empty.
+    pub fn remove(&mut self, document: u32, slots: &Range<Slot>) {
+        if let Some(length) = self.documents.get_mut(document as usize).and_then(Option::take) {
+            self.living.chunks -= slots.end - slots.start;
+            self.living.documents -= 1;
+            self.living.terms -= u64::from(length);
+        }
+    }
+
+    /// Scores every chunk and document for the terms of a question.
+    pub fn scores(&self, question: &[Term]) -> Scores {
+        let mut scores = Scores {
+            chunks: vec![0.0; self.lengths.len()],
+            documents: vec![0.0; self.documents.len()],
+            ceiling: 0.0,
+        };
+        for postings in question.iter().filter_map(|term| self.terms.get(term)) {
+            self.score(postings, &mut scores);
+        }
+        scores
+    }
+
+    fn score(&self, postings: &Postings, scores: &mut Scores) {
+        let mean = |texts: u32| (self.living.terms as f32 / texts.max(1) as f32).max(1.0);
+        let (mean_chunk, mean_document) = (mean(self.living.chunks), mean(self.living.documents));
+        let chunks = postings.slots.iter().filter(|slot| self.is_alive(**slot)).count();
+        let rarity = rarity(chunks, self.living.chunks);
+        scores.ceiling += rarity;
+
+        let mut documents: Vec<(u32, u32)> = Vec::new();
+        for (slot, count) in postings.slots.iter().zip(&postings.counts) {
+            let parent = self.parents[*slot as usize];
+            if self.documents[parent as usize].is_none() {
+                continue;
+            }
+            let count = u32::from(*count);
+            scores.chunks[*slot as usize] += rarity * weight(count, self.lengths[*slot as usize], mean_chunk);
+            match documents.last_mut().filter(|(last, _)| *last == parent) {
+                Some((_, sum)) => *sum += count,
+                None => documents.push((parent, count)),
+            }
+        }
+        let rarity = self::rarity(documents.len(), self.living.documents);
+        for (document, count) in documents {
+            let length = self.documents[document as usize].unwrap_or_default();
+            scores.documents[document as usize] += rarity * weight(count, length, mean_document);
+        }
+    }
+
+    fn is_alive(&self, slot: Slot) -> bool {
+        self.documents[self.parents[slot as usize] as usize].is_some()
+    }
+}
+
+/// How much a term tells that so many of all texts have.
+fn rarity(having: usize, all: u32) -> f32 {
+    let (having, all) = (having as f32, all as f32);
+    (1.0 + (all - having + 0.5).max(0.0) / (having + 0.5)).ln()
+}
+
+fn weight(count: u32, length: u32, mean: f32) -> f32 {
+    let count = count as f32;
+    count / (count + SATURATION * (1.0 - LENGTH + LENGTH * length as f32 / mean))
+}
+
+fn index(length: usize) -> u32 {
+    u32::try_from(length).expect("four thousand million chunks do not fit into memory")
+}
