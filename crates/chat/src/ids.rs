@@ -48,6 +48,11 @@ id!(
     TurnId
 );
 
+id!(
+    /// A document of a project.
+    DocumentId
+);
+
 impl AccountId {
     /// When the account was made, which its id tells.
     pub fn made_at(&self) -> Option<Timestamp> {

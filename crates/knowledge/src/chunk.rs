@@ -30,20 +30,23 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// What is indexed: the chunk after the words that lead to it, for it would not be found without them.
-    pub fn in_context(&self, title: Option<&str>, text: &str) -> String {
+    /// The words that lead to the chunk, as far as it does not say them itself: it would not be found without them.
+    pub fn context(&self, title: Option<&str>, text: &str) -> String {
         let body = &text[self.span.clone()];
-        let title = title.into_iter().filter(|_| self.path.is_empty() || self.span.start > 0);
         let mut words: Vec<&str> = Vec::new();
-        for step in title.chain(self.path.iter().map(String::as_str)) {
-            if !body.starts_with(step) && !words.contains(&step) {
+        for step in title.into_iter().chain(self.path.iter().map(String::as_str)) {
+            if !body.contains(step) && !words.contains(&step) {
                 words.push(step);
             }
         }
         words.extend(self.header.clone().map(|header| &text[header]));
-        words.push(body);
         words.join("\n")
     }
+}
+
+/// What is indexed of a chunk and what its vector is made from.
+pub fn in_context(context: &str, text: &str) -> String {
+    if context.is_empty() { text.to_owned() } else { format!("{context}\n{text}") }
 }
 
 /// The chunks of a document, in order; together they hold all its words.
@@ -211,7 +214,9 @@ mod tests {
         let document = Extracted { tables: vec![table], ..document(&text, Kind::Data, &[], &[]) };
         let chunks = chunks(&document);
         assert!(chunks.len() > 2);
-        assert!(chunks.iter().all(|chunk| chunk.in_context(None, &text).starts_with(header)));
+        assert!(chunks.iter().all(|chunk| {
+            in_context(&chunk.context(None, &text), &text[chunk.span.clone()]).starts_with(header)
+        }));
         assert_eq!(covered(&text, &chunks), text.trim_end().replace('\n', ""));
     }
 

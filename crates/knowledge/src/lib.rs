@@ -5,4 +5,6 @@
 pub mod chunk;
 pub mod embed;
 pub mod extract;
+pub mod library;
 pub mod search;
+pub mod store;

@@ -7,8 +7,7 @@ use super::words;
 
 /// The languages whose words are stemmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "their names say it")]
-pub enum Language {
+pub(super) enum Language {
     /// Words are taken as they stand.
     Unknown,
     Dutch,
@@ -20,6 +19,19 @@ pub enum Language {
     Russian,
     Spanish,
 }
+
+/// New ones come last.
+const CODES: &[Language] = &[
+    Language::Unknown,
+    Language::Dutch,
+    Language::English,
+    Language::French,
+    Language::German,
+    Language::Italian,
+    Language::Portuguese,
+    Language::Russian,
+    Language::Spanish,
+];
 
 /// So many words tell enough.
 const SAMPLE: usize = 400;
@@ -86,7 +98,7 @@ const LISTS: &[(Language, &str)] = &[
 
 impl Language {
     /// The likeliest language of a text; unknown if its small words are of none.
-    pub fn guess(text: &str) -> Self {
+    pub(super) fn guess(text: &str) -> Self {
         let mut hits = vec![0_usize; SILENT.len()];
         let mut seen = 0_usize;
         for word in words::words(text).take(SAMPLE) {
@@ -110,8 +122,19 @@ impl Language {
         }
     }
 
+    /// The number that is stored for it; one that stands never changes.
+    pub(super) fn code(self) -> u8 {
+        let place = CODES.iter().position(|language| *language == self);
+        place.and_then(|place| u8::try_from(place).ok()).unwrap_or_default()
+    }
+
+    /// The language of a stored number.
+    pub(super) fn of_code(code: u8) -> Option<Self> {
+        CODES.get(usize::from(code)).copied()
+    }
+
     /// Whether a word in lower case says nothing by itself.
-    pub fn is_silent(self, word: &str) -> bool {
+    pub(super) fn is_silent(self, word: &str) -> bool {
         SILENT.iter().any(|(language, silent)| *language == self && silent.contains(word))
     }
 }

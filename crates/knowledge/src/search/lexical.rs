@@ -13,11 +13,11 @@ const SATURATION: f32 = 1.2;
 const LENGTH: f32 = 0.75;
 
 /// Where a chunk stands in the index.
-pub type Slot = u32;
+pub(super) type Slot = u32;
 
 /// The index over the chunks of one project.
 #[derive(Debug, Default)]
-pub struct Lexical {
+pub(super) struct Lexical {
     terms: HashMap<Term, Postings>,
     /// How many terms each chunk has.
     lengths: Vec<u32>,
@@ -45,18 +45,18 @@ struct Postings {
 
 /// How well each chunk, and each document, fits a question.
 #[derive(Debug, Default)]
-pub struct Scores {
+pub(super) struct Scores {
     /// By slot.
-    pub chunks: Vec<f32>,
+    pub(super) chunks: Vec<f32>,
     /// By document.
-    pub documents: Vec<f32>,
+    pub(super) documents: Vec<f32>,
     /// The most that a text could have.
-    pub ceiling: f32,
+    pub(super) ceiling: f32,
 }
 
 impl Lexical {
     /// Adds a document with the terms of its chunks; gives its number and the slots of its chunks.
-    pub fn add(&mut self, chunks: &[Vec<(Term, u32)>]) -> (u32, Range<Slot>) {
+    pub(super) fn add<'a>(&mut self, chunks: impl Iterator<Item = &'a [(Term, u32)]>) -> (u32, Range<Slot>) {
         let document = index(self.documents.len());
         let first = index(self.lengths.len());
         let mut whole = 0;
@@ -80,7 +80,7 @@ impl Lexical {
     }
 
     /// Forgets a document; its slots stay empty.
-    pub fn remove(&mut self, document: u32, slots: &Range<Slot>) {
+    pub(super) fn remove(&mut self, document: u32, slots: &Range<Slot>) {
         if let Some(length) = self.documents.get_mut(document as usize).and_then(Option::take) {
             self.living.chunks -= slots.end - slots.start;
             self.living.documents -= 1;
@@ -88,8 +88,23 @@ impl Lexical {
         }
     }
 
+    /// The number of the document of each slot.
+    pub(super) fn parents(&self) -> &[u32] {
+        &self.parents
+    }
+
+    /// How many slots have a chunk.
+    pub(super) fn living_slots(&self) -> u32 {
+        self.living.chunks
+    }
+
+    /// How many slots had one once.
+    pub(super) fn empty_slots(&self) -> u32 {
+        index(self.lengths.len()) - self.living.chunks
+    }
+
     /// Scores every chunk and document for the terms of a question.
-    pub fn scores(&self, question: &[Term]) -> Scores {
+    pub(super) fn scores(&self, question: &[Term]) -> Scores {
         let mut scores = Scores {
             chunks: vec![0.0; self.lengths.len()],
             documents: vec![0.0; self.documents.len()],
@@ -128,7 +143,8 @@ impl Lexical {
         }
     }
 
-    fn is_alive(&self, slot: Slot) -> bool {
+    /// Whether the document of a slot is still there.
+    pub(super) fn is_alive(&self, slot: Slot) -> bool {
         self.documents[self.parents[slot as usize] as usize].is_some()
     }
 }

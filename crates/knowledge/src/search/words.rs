@@ -11,7 +11,7 @@ const LONGEST: usize = 64;
 
 /// What stands in the index for a word: a number that is the same in every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Term(pub u64);
+pub(super) struct Term(pub(super) u64);
 
 impl Term {
     /// FNV-1a, whose 64 bits keep a million words apart.
@@ -22,7 +22,7 @@ impl Term {
 }
 
 /// How often each term stands in a text, by term; and how many terms there are.
-pub fn count(text: &str, language: Language) -> Vec<(Term, u32)> {
+pub(super) fn count(text: &str, language: Language) -> Vec<(Term, u32)> {
     let mut counts: HashMap<Term, u32> = HashMap::new();
     let mut known: HashMap<&str, Vec<Term>> = HashMap::new();
     let stemmer = stemmer(language);
@@ -38,7 +38,7 @@ pub fn count(text: &str, language: Language) -> Vec<(Term, u32)> {
 }
 
 /// The terms of a question, each once, in the order of its words; a word of more than one language has several.
-pub fn of_question(text: &str, languages: &[Language]) -> Vec<Term> {
+pub(super) fn of_question(text: &str, languages: &[Language]) -> Vec<Term> {
     let mut found = Vec::new();
     for word in words(text) {
         for language in languages {
@@ -53,7 +53,7 @@ pub fn of_question(text: &str, languages: &[Language]) -> Vec<Term> {
 }
 
 /// The words of a text as they stand there; scripts without spaces give one word for each two characters.
-pub fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     let runs = text.split(|character: char| !character.is_alphanumeric() && character != '_');
     runs.filter(|run| !run.is_empty() && run.len() <= LONGEST || run.chars().any(is_ideograph)).flat_map(
         |run| {
@@ -90,7 +90,7 @@ fn terms(word: &str, language: Language, stemmer: Option<&Stemmer>) -> Vec<Term>
 }
 
 /// The words within an identifier: `parseHTTPHeader` and `parse_http_header` have three, `utf8` has two.
-pub fn parts(word: &str) -> Vec<&str> {
+pub(super) fn parts(word: &str) -> Vec<&str> {
     let characters: Vec<(usize, char)> = word.char_indices().collect();
     let mut parts = Vec::new();
     let mut start = 0;
