@@ -1,0 +1,69 @@
+//! One document of any format, from its bytes; what runs in the child process, and for text in the server too.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::error::ExtractError;
+use super::format::{Content, Format, HEAD, agreed, content};
+use super::limits::{Inflation, Limits};
+use super::{Extracted, office, pdf, plain, rtf};
+
+/// Reads the document in `source`, whose name may say what it is. A parser's panic is an error of its file.
+pub(super) fn extract(
+    name: &str,
+    source: impl Read + Seek,
+    limits: &Limits,
+    inflation: &Inflation,
+) -> Result<Extracted, ExtractError> {
+    catch_unwind(AssertUnwindSafe(|| read(name, source, limits, inflation)))
+        .unwrap_or_else(|_| Err(crashed(name)))
+}
+
+/// The parser of this file gave up on it.
+pub(super) fn crashed(name: &str) -> ExtractError {
+    let format = Format::by_name(name).map_or("file", Format::name);
+    ExtractError::Crashed { format: format.to_owned() }
+}
+
+fn read(
+    name: &str,
+    mut source: impl Read + Seek,
+    limits: &Limits,
+    inflation: &Inflation,
+) -> Result<Extracted, ExtractError> {
+    let mut head = Vec::with_capacity(HEAD);
+    source.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(ExtractError::unreadable)?;
+    source.seek(SeekFrom::Start(0)).map_err(ExtractError::unreadable)?;
+    match content(&head) {
+        Content::Foreign(what, instead) => Err(unsupported(what, instead)),
+        Content::Container => office::extract(name, source, limits, inflation),
+        Content::Known(format) => {
+            let format = agreed(name, format)?;
+            let bytes = whole(source, limits)?;
+            if format == Format::Pdf { pdf::extract(bytes, limits) } else { rtf::extract(&bytes, limits) }
+        }
+        Content::Text => {
+            let format = Format::of_text(name, &String::from_utf8_lossy(&head))?;
+            plain::extract(format, whole(source, limits)?, limits)
+        }
+    }
+}
+
+pub(super) fn unsupported(what: &str, instead: &str) -> ExtractError {
+    ExtractError::Unsupported { what: what.to_owned(), instead: instead.to_owned() }
+}
+
+fn whole(source: impl Read, limits: &Limits) -> Result<Vec<u8>, ExtractError> {
+    let mut bytes = Vec::new();
+    source.take(limits.file + 1).read_to_end(&mut bytes).map_err(|error| {
+        if error.kind() == io::ErrorKind::OutOfMemory {
+            limits.too_much_memory()
+        } else {
+            ExtractError::unreadable(error)
+        }
+    })?;
+    if bytes.len() as u64 > limits.file {
+        return Err(limits.too_large());
+    }
+    Ok(bytes)
+}

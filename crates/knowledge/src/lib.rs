@@ -1,0 +1,3 @@
+//! Documents in, passages out: usable without the server.
+
+pub mod extract;
