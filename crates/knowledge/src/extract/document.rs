@@ -1,6 +1,6 @@
 //! One document of any format, from its bytes; what runs in the child process, and for text in the server too.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::ExtractError;
@@ -53,17 +53,16 @@ pub(super) fn unsupported(what: &str, instead: &str) -> ExtractError {
     ExtractError::Unsupported { what: what.to_owned(), instead: instead.to_owned() }
 }
 
-fn whole(source: impl Read, limits: &Limits) -> Result<Vec<u8>, ExtractError> {
-    let mut bytes = Vec::new();
-    source.take(limits.file + 1).read_to_end(&mut bytes).map_err(|error| {
-        if error.kind() == io::ErrorKind::OutOfMemory {
-            limits.too_much_memory()
-        } else {
-            ExtractError::unreadable(error)
-        }
-    })?;
-    if bytes.len() as u64 > limits.file {
+/// All bytes, in exactly as much memory as they need: a large file is a good part of what the process may have.
+fn whole(mut source: impl Read + Seek, limits: &Limits) -> Result<Vec<u8>, ExtractError> {
+    let size = source.seek(SeekFrom::End(0)).and_then(|size| source.rewind().map(|()| size));
+    let size = size.map_err(ExtractError::unreadable)?;
+    if size > limits.file {
         return Err(limits.too_large());
     }
+    let mut bytes = Vec::new();
+    let capacity = usize::try_from(size).map_err(|_| limits.too_large())?;
+    bytes.try_reserve_exact(capacity).map_err(|_| limits.too_much_memory())?;
+    source.take(size).read_to_end(&mut bytes).map_err(ExtractError::unreadable)?;
     Ok(bytes)
 }

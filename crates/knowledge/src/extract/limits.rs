@@ -41,7 +41,7 @@ impl Default for Limits {
             pages: 5_000,
             pieces: 500_000,
             entries: 10_000,
-            memory: 224 * MIB,
+            memory: 208 * MIB,
             time: Duration::from_secs(20),
         }
     }

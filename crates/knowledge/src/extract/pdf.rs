@@ -47,6 +47,7 @@ pub(super) fn extract(bytes: Vec<u8>, limits: &Limits) -> Result<Extracted, Extr
         left = catcher.left;
         read.push(catcher.page.blocks());
     }
+    layout::drop_running_lines(&mut read);
     let mut writer = Writer::new(limits);
     if let Some(title) = &pdf.metadata().title {
         writer.title(&title_text(title));
@@ -97,7 +98,9 @@ impl Device<'_> for Catcher {
     fn draw_glyph_run(&mut self, run: &GlyphRun<'_, '_>, props: DrawProps<'_>, _: &DrawMode) {
         for glyph in run.glyphs() {
             let text = match glyph.as_unicode() {
-                Some(BfString::Char(char)) => char.to_string(),
+                Some(BfString::Char(char)) => {
+                    layout::letters(char).map_or_else(|| char.to_string(), str::to_owned)
+                }
                 Some(BfString::String(text)) => text,
                 None => continue,
             };

@@ -69,6 +69,7 @@ struct Reader<'a> {
     encoding: &'static Encoding,
     /// Bytes of the file's own encoding, and halves of characters, that wait to be read together.
     bytes: Vec<u8>,
+    said: String,
     high: Option<u32>,
     skip: usize,
     level: Option<u8>,
@@ -85,6 +86,7 @@ impl<'a> Reader<'a> {
             is_optional: false,
             encoding: WINDOWS_1252,
             bytes: Vec::new(),
+            said: String::new(),
             high: None,
             skip: 0,
             level: None,
@@ -148,8 +150,8 @@ impl<'a> Reader<'a> {
                 }
             }
             b'*' => self.is_optional = true,
-            b'~' => self.say(" ")?,
-            b'_' => self.say("-")?,
+            b'~' => self.say(" "),
+            b'_' => self.say("-"),
             b'\\' | b'{' | b'}' => self.byte(*symbol),
             b'\r' | b'\n' => self.paragraph()?,
             _ => {}
@@ -173,22 +175,26 @@ impl<'a> Reader<'a> {
                 self.encoding = encoding.or_else(|| east_asian(page)).unwrap_or(WINDOWS_1252);
             }
             "uc" => self.group.substitutes = usize::try_from(number.unwrap_or(1)).unwrap_or(1).min(16),
-            "u" => self.unicode(number.unwrap_or(0))?,
+            "u" => self.unicode(number.unwrap_or(0)),
             "par" | "sect" | "page" => self.paragraph()?,
             "line" => {
                 self.flush()?;
                 self.writer.line();
             }
-            "tab" => self.say(" ")?,
-            "emdash" => self.say("\u{2014}")?,
-            "endash" => self.say("\u{2013}")?,
-            "bullet" => self.say("\u{2022}")?,
-            "lquote" => self.say("\u{2018}")?,
-            "rquote" => self.say("\u{2019}")?,
-            "ldblquote" => self.say("\u{201c}")?,
-            "rdblquote" => self.say("\u{201d}")?,
-            "pard" => self.level = None,
+            "tab" => self.say(" "),
+            "emdash" => self.say("\u{2014}"),
+            "endash" => self.say("\u{2013}"),
+            "bullet" => self.say("\u{2022}"),
+            "lquote" => self.say("\u{2018}"),
+            "rquote" => self.say("\u{2019}"),
+            "ldblquote" => self.say("\u{201c}"),
+            "rdblquote" => self.say("\u{201d}"),
+            "pard" => {
+                self.flush()?;
+                self.level = None;
+            }
             "outlinelevel" => {
+                self.flush()?;
                 self.level = number.and_then(|level| u8::try_from(level).ok()).filter(|level| *level < 9);
             }
             "trowd" => self.start_row()?,
@@ -239,38 +245,45 @@ impl<'a> Reader<'a> {
     }
 
     /// A character by its number, perhaps half of one; the bytes behind it are for readers that don't know numbers.
-    fn unicode(&mut self, number: i64) -> Result<(), ExtractError> {
+    fn unicode(&mut self, number: i64) {
         let unit = u32::try_from(number.rem_euclid(65_536)).unwrap_or(0);
         self.skip = self.group.substitutes;
         let char = match (self.high.take(), unit) {
             (_, 0xd800..=0xdbff) => {
                 self.high = Some(unit);
-                return Ok(());
+                return;
             }
             (Some(high), 0xdc00..=0xdfff) => {
                 char::from_u32(0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00))
             }
             (_, unit) => char::from_u32(unit),
         };
-        self.say(char.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut [0; 4]))
+        self.say(char.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut [0; 4]));
     }
 
-    fn say(&mut self, text: &str) -> Result<(), ExtractError> {
-        self.flush()?;
-        if self.group.is_passed_over { Ok(()) } else { self.write(text) }
+    fn say(&mut self, text: &str) {
+        self.decode();
+        if !self.group.is_passed_over {
+            self.said.push_str(text);
+        }
     }
 
+    /// Reads the bytes that wait.
+    fn decode(&mut self) {
+        if !self.bytes.is_empty() {
+            self.said.push_str(&self.encoding.decode_without_bom_handling(&self.bytes).0);
+            self.bytes.clear();
+        }
+    }
+
+    /// Writes what was said, before anything changes that it depends on.
     fn flush(&mut self) -> Result<(), ExtractError> {
-        if self.bytes.is_empty() {
+        self.decode();
+        if self.said.is_empty() {
             return Ok(());
         }
-        let bytes = std::mem::take(&mut self.bytes);
-        let text = self.encoding.decode_without_bom_handling(&bytes).0.into_owned();
-        self.write(&text)
-    }
-
-    fn write(&mut self, text: &str) -> Result<(), ExtractError> {
-        if !self.is_row && !text.trim().is_empty() {
+        let said = std::mem::take(&mut self.said);
+        if !self.is_row && !said.trim().is_empty() {
             self.writer.end_table()?;
         }
         if let Some(level) = self.level
@@ -278,7 +291,10 @@ impl<'a> Reader<'a> {
         {
             self.writer.start_heading(level + 1);
         }
-        self.writer.text(text)
+        self.writer.text(&said)?;
+        self.said = said;
+        self.said.clear();
+        Ok(())
     }
 }
 

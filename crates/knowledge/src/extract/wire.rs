@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{ExtractError, Extracted, Heading, Kind, Language, Limits, Table};
 
 /// The longest JSON of a frame that is believed; what the limits of a document allow stays below it.
-const LONGEST_HEAD: usize = 64 << 20;
+const LONGEST_HEAD: usize = 24 << 20;
 
 /// What the child process reads, from its standard input.
 #[derive(Serialize, Deserialize)]

@@ -130,6 +130,9 @@ fn shown_time(time: &ExcelDateTime) -> String {
     }
     let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
     let date = format!("{year:04}-{month:02}-{day:02}");
+    if (0.0..1.0).contains(&time.as_f64()) {
+        return format!("{hour:02}:{minute:02}:{second:02}");
+    }
     match (hour, minute, second) {
         (0, 0, 0) => date,
         (hour, minute, 0) => format!("{date} {hour:02}:{minute:02}"),

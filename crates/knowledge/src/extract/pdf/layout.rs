@@ -67,7 +67,8 @@ impl Page {
         let mut blocks: Vec<Block> = Vec::new();
         let mut above: Option<(f64, f64)> = None;
         for line in self.lines {
-            let text = line.text.trim();
+            let text = without_leaders(line.text.trim());
+            let text = text.trim();
             if text.is_empty() {
                 continue;
             }
@@ -94,6 +95,76 @@ impl Page {
             text: glyph.text,
         });
     }
+}
+
+/// The letters of a ligature, which a search for a word would not find.
+pub(super) fn letters(char: char) -> Option<&'static str> {
+    Some(match char {
+        '\u{fb00}' => "ff",
+        '\u{fb01}' => "fi",
+        '\u{fb02}' => "fl",
+        '\u{fb03}' => "ffi",
+        '\u{fb04}' => "ffl",
+        '\u{fb05}' | '\u{fb06}' => "st",
+        _ => return None,
+    })
+}
+
+/// The dots that lead from a title to its page in a table of contents, as one.
+fn without_leaders(line: &str) -> String {
+    const LEADERS: usize = 5;
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find('.') {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let after = from.trim_start_matches(['.', ' ']);
+        let dots = &from[..from.len() - after.len()];
+        if dots.matches('.').count() >= LEADERS {
+            out.truncate(out.trim_end().len());
+            out.push_str(" \u{2026} ");
+        } else {
+            out.push_str(dots);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Takes away what stands on top and at the bottom of page after page: running titles and numbers.
+pub(super) fn drop_running_lines(pages: &mut [Vec<Block>]) {
+    const FEW: usize = 3;
+    let mut counts = std::collections::HashMap::<String, usize>::new();
+    for page in pages.iter() {
+        let ends = page.first().into_iter().chain(page.last().filter(|_| page.len() > 1));
+        for block in ends {
+            *counts.entry(without_digits(&block.text)).or_default() += 1;
+        }
+    }
+    // A title may change with the chapter, and stand on every other page.
+    let many = FEW.max(pages.len() / 20);
+    let mut seen = std::collections::HashSet::new();
+    // Where a title stands first it may well be that of the book; a number never is.
+    let mut repeats = |block: &Block| {
+        let key = without_digits(&block.text);
+        let runs =
+            block.text.len() <= LONGEST_HEADING && counts.get(&key).is_some_and(|count| *count >= many);
+        let is_number = !key.chars().any(char::is_alphabetic);
+        runs && (is_number || !seen.insert(key))
+    };
+    for page in pages {
+        if page.len() > 1 && page.last().is_some_and(&mut repeats) {
+            page.pop();
+        }
+        if page.len() > 1 && page.first().is_some_and(&mut repeats) {
+            page.remove(0);
+        }
+    }
+}
+
+fn without_digits(text: &str) -> String {
+    text.chars().filter(|char| !char.is_numeric()).collect()
 }
 
 /// The next line of a paragraph; a word that was cut at the line's end is whole again.
@@ -136,8 +207,9 @@ pub(super) fn heading_levels(pages: &[Vec<Block>]) -> Levels {
 impl Levels {
     /// The level of a block that is a heading.
     pub(super) fn of(&self, block: &Block) -> Option<u8> {
+        let is_of_contents = block.text.contains("\u{2026} ");
         let has_words = block.text.chars().filter(|char| char.is_alphabetic()).count() >= 2;
-        if block.text.len() > LONGEST_HEADING || !has_words {
+        if block.text.len() > LONGEST_HEADING || is_of_contents || !has_words {
             return None;
         }
         let rank = self.sizes.iter().position(|size| *size == rounded(block.size))?;
@@ -198,6 +270,27 @@ mod tests {
         let levels = heading_levels(&pages);
         let found: Vec<_> = pages[0].iter().map(|block| levels.of(block)).collect();
         assert_eq!(found, [Some(1), Some(2), None, None]);
+    }
+
+    #[test]
+    fn the_dots_of_a_table_of_contents_are_one() {
+        let blocks = page(&[("Pears . . . . . . . . 12", 10.0, 10.0), ("e.g. a... pear.", 50.0, 10.0)]);
+        assert_eq!(texts(&blocks), ["Pears \u{2026} 12", "e.g. a... pear."]);
+    }
+
+    #[test]
+    fn titles_and_numbers_that_run_along_the_pages_are_left_out() {
+        let page = |number: usize| {
+            page(&[
+                ("The Book of Pears", 10.0, 10.0),
+                (&format!("Text number {number}."), 50.0, 10.0),
+                (&format!("{number}"), 90.0, 10.0),
+            ])
+        };
+        let mut pages: Vec<_> = (8..12).map(page).collect();
+        drop_running_lines(&mut pages);
+        assert_eq!(texts(&pages[0]), ["The Book of Pears", "Text number 8."]);
+        assert_eq!(texts(&pages[3]), ["Text number 11."]);
     }
 
     #[test]
