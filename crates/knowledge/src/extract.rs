@@ -18,6 +18,7 @@ mod path;
 mod pdf;
 mod plain;
 mod rtf;
+mod tarball;
 mod wire;
 pub mod worker;
 mod writer;
@@ -96,7 +97,7 @@ impl Extractor {
                 let extracted = on_a_blocking_thread(read).await?;
                 Ok(Parts::ready(path.to_owned(), Ok(extracted)))
             }
-            Content::Known(_) | Content::Container => {
+            Content::Pdf | Content::Rtf | Content::Tar { .. } | Content::Container => {
                 let turn = turn.await?;
                 let (program, limits, closing) =
                     (self.program.clone(), self.limits.clone(), self.closing.clone());

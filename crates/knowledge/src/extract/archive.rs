@@ -101,25 +101,18 @@ impl<R: Read + Seek> Archive<R> {
         inflation: &Inflation,
         mut tell: impl FnMut(Outcome) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut keys = HashSet::new();
+        let mut gate = Gate::default();
         for entry in 0..self.zip.len() {
             let raw = match self.zip.name_for_index(entry) {
                 Some(Ok(name)) => name.into_owned(),
                 Some(Err(_)) | None => String::new(),
             };
-            let is_first_of_its_path = keys.insert(path::key(&raw));
-            if entry < first || is_of_the_system(&raw) {
+            let checked = gate.checked(&raw);
+            if entry < first || Gate::is_of_the_system(&raw) {
                 continue;
             }
-            let checked = path::checked(&raw);
-            let shown = checked.clone().unwrap_or_else(|_| path::shown(&raw));
-            tell(Outcome::Reading { entry, path: shown })?;
-            let read = match checked {
-                Err(error) => Err(error),
-                Ok(_) if !is_first_of_its_path => Err(ExtractError::SamePath),
-                Ok(path) => self.read(entry, &path, limits, inflation),
-            };
-            tell(Outcome::Read(read))?;
+            tell(Outcome::Reading { entry, path: Gate::shown(&raw, &checked) })?;
+            tell(Outcome::Read(checked.and_then(|path| self.read(entry, &path, limits, inflation))))?;
         }
         Ok(())
     }
@@ -133,33 +126,62 @@ impl<R: Read + Seek> Archive<R> {
     ) -> Result<Extracted, ExtractError> {
         let entry = self.zip.by_index(entry).map_err(|error| fault(&error, "entry of a ZIP archive"))?;
         if entry.is_symlink() {
-            return Err(ExtractError::BadPath { fault: "is a link to another place".to_owned() });
+            return Err(ExtractError::Link);
         }
-        let mut bytes = Vec::new();
-        let read = inflation.counted(entry).take(limits.file + 1).read_to_end(&mut bytes);
-        if inflation.is_spent() {
-            return Err(limits.too_much_inflated());
-        }
-        if bytes.len() as u64 > limits.file {
-            return Err(limits.too_large());
-        }
-        read.map_err(|error| {
-            if error.kind() == io::ErrorKind::OutOfMemory {
-                limits.too_much_memory()
-            } else {
-                ExtractError::damaged("entry of a ZIP archive")
-            }
-        })?;
-        document::extract(path, Cursor::new(bytes), limits, inflation)
+        read_entry(inflation.counted(entry), path, limits, inflation)
     }
 }
 
-/// Folders, and what systems leave in archives unasked.
-fn is_of_the_system(path: &str) -> bool {
-    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    path.ends_with(['/', '\\'])
-        || path.starts_with("__MACOSX/")
-        || matches!(name, ".DS_Store" | "Thumbs.db" | "desktop.ini")
+/// Reads the document that an entry holds; its bytes count already.
+pub(super) fn read_entry(
+    entry: impl Read,
+    path: &str,
+    limits: &Limits,
+    inflation: &Inflation,
+) -> Result<Extracted, ExtractError> {
+    let mut bytes = Vec::new();
+    let read = entry.take(limits.file + 1).read_to_end(&mut bytes);
+    if inflation.is_spent() {
+        return Err(limits.too_much_inflated());
+    }
+    if bytes.len() as u64 > limits.file {
+        return Err(limits.too_large());
+    }
+    read.map_err(|error| {
+        if error.kind() == io::ErrorKind::OutOfMemory {
+            limits.too_much_memory()
+        } else {
+            ExtractError::damaged("entry of an archive")
+        }
+    })?;
+    document::extract(path, Cursor::new(bytes), limits, inflation)
+}
+
+/// Lets each path in once, if it is one.
+#[derive(Default)]
+pub(super) struct Gate {
+    keys: HashSet<String>,
+}
+
+impl Gate {
+    pub(super) fn checked(&mut self, raw: &str) -> Result<String, ExtractError> {
+        let is_first_of_its_path = self.keys.insert(path::key(raw));
+        let path = path::checked(raw)?;
+        if is_first_of_its_path { Ok(path) } else { Err(ExtractError::SamePath) }
+    }
+
+    /// A path that may be shown, whether it was let in or not.
+    pub(super) fn shown(raw: &str, checked: &Result<String, ExtractError>) -> String {
+        checked.clone().unwrap_or_else(|_| path::shown(raw))
+    }
+
+    /// Folders, and what systems leave in archives unasked.
+    pub(super) fn is_of_the_system(path: &str) -> bool {
+        let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+        path.ends_with(['/', '\\'])
+            || path.starts_with("__MACOSX/")
+            || matches!(name, ".DS_Store" | "Thumbs.db" | "desktop.ini" | "pax_global_header")
+    }
 }
 
 fn fault(error: &ZipError, what: &str) -> ExtractError {

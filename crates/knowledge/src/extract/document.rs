@@ -37,10 +37,11 @@ fn read(
     match content(&head) {
         Content::Foreign(what, instead) => Err(unsupported(what, instead)),
         Content::Container => office::extract(name, source, limits, inflation),
-        Content::Known(format) => {
-            let format = agreed(name, format)?;
-            let bytes = whole(source, limits)?;
-            if format == Format::Pdf { pdf::extract(bytes, limits) } else { rtf::extract(&bytes, limits) }
+        Content::Pdf => agreed(name, Format::Pdf).and_then(|_| pdf::extract(whole(source, limits)?, limits)),
+        Content::Rtf => agreed(name, Format::Rtf).and_then(|_| rtf::extract(&whole(source, limits)?, limits)),
+        Content::Tar { is_compressed } => {
+            agreed(name, Format::tar(is_compressed))?;
+            Err(ExtractError::NestedArchive)
         }
         Content::Text => {
             let format = Format::of_text(name, &String::from_utf8_lossy(&head))?;

@@ -105,6 +105,9 @@ pub enum ExtractError {
         /// What is wrong with it.
         fault: String,
     },
+    /// An entry of an archive that only says where its bytes are.
+    #[error("the entry is a link to another place; put the file itself into the archive")]
+    Link,
     /// Another entry of the archive has this path, as a file system that ignores case sees it.
     #[error("another entry of the archive has the same path, or one that differs in case only; rename one")]
     SamePath,

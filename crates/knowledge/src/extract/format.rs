@@ -2,6 +2,7 @@
 
 use super::Language;
 use super::error::ExtractError;
+use super::tarball;
 
 /// How many bytes of a file decide what it is.
 pub(super) const HEAD: usize = 4_096;
@@ -23,13 +24,19 @@ pub(super) enum Format {
     Xlsx,
     Rtf,
     Zip,
+    Tar,
+    TarGz,
 }
 
 /// What the first bytes say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// A PDF or RTF.
-    Known(Format),
+    Pdf,
+    Rtf,
+    /// A TAR archive, perhaps under gzip.
+    Tar {
+        is_compressed: bool,
+    },
     /// An archive, or an office file, which is one inside.
     Container,
     /// Text of some kind.
@@ -39,6 +46,11 @@ pub(super) enum Content {
 }
 
 impl Format {
+    /// A TAR archive.
+    pub(super) fn tar(is_compressed: bool) -> Self {
+        if is_compressed { Self::TarGz } else { Self::Tar }
+    }
+
     /// What it is called in a sentence.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -55,6 +67,8 @@ impl Format {
             Self::Xlsx => "Excel workbook",
             Self::Rtf => "rich text document",
             Self::Zip => "ZIP archive",
+            Self::Tar => "TAR archive",
+            Self::TarGz => "compressed TAR archive",
         }
     }
 
@@ -72,6 +86,8 @@ impl Format {
             Self::Xlsx => "xlsx",
             Self::Rtf => "rtf",
             Self::Zip => "zip",
+            Self::Tar => "tar",
+            Self::TarGz => "tar.gz",
         }
     }
 
@@ -85,7 +101,14 @@ impl Format {
             | Self::Json
             | Self::Data
             | Self::Code(_) => true,
-            Self::Pdf | Self::Docx | Self::Pptx | Self::Xlsx | Self::Rtf | Self::Zip => false,
+            Self::Pdf
+            | Self::Docx
+            | Self::Pptx
+            | Self::Xlsx
+            | Self::Rtf
+            | Self::Zip
+            | Self::Tar
+            | Self::TarGz => false,
         }
     }
 
@@ -109,6 +132,8 @@ impl Format {
             "xlsx" | "xlsm" | "xltx" | "xltm" => Self::Xlsx,
             "rtf" => Self::Rtf,
             "zip" => Self::Zip,
+            "tar" => Self::Tar,
+            "gz" | "tgz" => Self::TarGz,
             ending => Self::Code(language(ending)?),
         })
     }
@@ -128,13 +153,19 @@ impl Format {
 /// What the first bytes of a file say.
 pub(super) fn content(head: &[u8]) -> Content {
     if find(&head[..head.len().min(1_024)], b"%PDF-") {
-        return Content::Known(Format::Pdf);
+        return Content::Pdf;
     }
     if head.starts_with(b"{\\rtf") {
-        return Content::Known(Format::Rtf);
+        return Content::Rtf;
     }
     if [&b"PK\x03\x04"[..], b"PK\x05\x06", b"PK\x07\x08"].iter().any(|magic| head.starts_with(magic)) {
         return Content::Container;
+    }
+    if is_tar(head) {
+        return Content::Tar { is_compressed: false };
+    }
+    if head.starts_with(GZIP) && tarball::holds_tar(head) {
+        return Content::Tar { is_compressed: true };
     }
     if let Some((_, what, instead)) = FOREIGN.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return Content::Foreign(what, instead);
@@ -143,6 +174,11 @@ pub(super) fn content(head: &[u8]) -> Content {
         return Content::Foreign("a binary file of an unknown kind", "add it as text or as a PDF");
     }
     Content::Text
+}
+
+/// Whether the first block is the head of a TAR archive's entry.
+pub(super) fn is_tar(head: &[u8]) -> bool {
+    head.get(257..262) == Some(b"ustar")
 }
 
 /// Refuses a name that says something else than the bytes.
@@ -161,6 +197,7 @@ fn mismatch(named: Format, found: Format) -> ExtractError {
     }
 }
 
+const GZIP: &[u8] = b"\x1f\x8b";
 const AS_PDF: &str = "add a description of it in words";
 const UNPACK: &str = "unpack it, or pack it as a ZIP archive";
 
@@ -171,7 +208,7 @@ const FOREIGN: &[(&[u8], &str, &str)] = &[
         "an Office file of the old binary format or one with a password",
         "save it as DOCX, PPTX or XLSX without a password",
     ),
-    (b"\x1f\x8b", "a gzip archive", UNPACK),
+    (GZIP, "a gzip archive of something else than a TAR archive", UNPACK),
     (b"BZh", "a bzip2 archive", UNPACK),
     (b"\xfd7zXZ", "an xz archive", UNPACK),
     (b"7z\xbc\xaf", "a 7z archive", UNPACK),
@@ -249,8 +286,8 @@ mod tests {
 
     #[test]
     fn the_bytes_are_asked_before_the_name() {
-        assert_eq!(content(b"%PDF-1.7\n"), Content::Known(Format::Pdf));
-        assert_eq!(content(b"{\\rtf1\\ansi"), Content::Known(Format::Rtf));
+        assert_eq!(content(b"%PDF-1.7\n"), Content::Pdf);
+        assert_eq!(content(b"{\\rtf1\\ansi"), Content::Rtf);
         assert_eq!(content(b"PK\x03\x04rest"), Content::Container);
         assert_eq!(content("Grüße".as_bytes()), Content::Text);
         assert_eq!(content(b""), Content::Text);

@@ -30,6 +30,8 @@ pub struct Limits {
     pub memory: u64,
     /// How long one document, or one entry of an archive, may take.
     pub time: Duration,
+    /// How long the entries of an archive may take together.
+    pub whole_time: Duration,
 }
 
 impl Default for Limits {
@@ -43,6 +45,7 @@ impl Default for Limits {
             entries: 10_000,
             memory: 208 * MIB,
             time: Duration::from_secs(20),
+            whole_time: Duration::from_secs(300),
         }
     }
 }
@@ -66,6 +69,10 @@ impl Limits {
 
     pub(super) fn too_slow(&self) -> ExtractError {
         ExtractError::TooSlow { seconds: self.time.as_secs().max(1) }
+    }
+
+    pub(super) fn too_slow_in_all(&self) -> ExtractError {
+        ExtractError::TooSlow { seconds: self.whole_time.as_secs().max(1) }
     }
 
     /// Refuses a page too many, where `pages` are there.

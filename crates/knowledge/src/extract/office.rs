@@ -29,6 +29,8 @@ pub(super) fn extract(
         Format::Pptx => pptx::extract(archive, limits, inflation),
         Format::Xlsx => xlsx::extract(archive, limits),
         Format::Zip
+        | Format::Tar
+        | Format::TarGz
         | Format::Plain
         | Format::Markdown
         | Format::Html

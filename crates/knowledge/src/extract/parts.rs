@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Extracted;
@@ -43,6 +45,8 @@ struct ChildSource {
     /// The entry that is being read.
     reading: Option<(usize, String)>,
     deaths: usize,
+    /// How long the child process was waited for.
+    waited: Duration,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -73,6 +77,7 @@ impl Parts {
                     running: Some(running),
                     reading: None,
                     deaths: 0,
+                    waited: Duration::ZERO,
                     _turn: turn,
                 })),
             },
@@ -93,6 +98,7 @@ impl ChildSource {
     async fn next(&mut self) -> Option<Part> {
         loop {
             let running = self.running.as_mut()?;
+            let begin = Instant::now();
             let told = tokio::select! {
                 told = running.next() => told,
                 () = self.closing.cancelled() => {
@@ -100,6 +106,11 @@ impl ChildSource {
                     return Some(Part { path: self.path.clone(), extracted: Err(ExtractError::Stopping) });
                 }
             };
+            self.waited += begin.elapsed();
+            if self.waited > self.limits.whole_time {
+                self.running = None;
+                return Some(Part { path: self.path.clone(), extracted: Err(self.limits.too_slow_in_all()) });
+            }
             match told {
                 Told::Reading { entry, path } => self.reading = Some((entry, path)),
                 Told::Read(extracted) => return Some(Part { path: self.path_read(), extracted }),

@@ -36,7 +36,9 @@ pub(super) fn extract(format: Format, bytes: Vec<u8>, limits: &Limits) -> Result
         | Format::Pptx
         | Format::Xlsx
         | Format::Rtf
-        | Format::Zip => Ok(bare(text, Kind::Prose)),
+        | Format::Zip
+        | Format::Tar
+        | Format::TarGz => Ok(bare(text, Kind::Prose)),
     }
 }
 

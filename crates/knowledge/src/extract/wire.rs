@@ -91,6 +91,7 @@ struct LimitsWire {
     entries: usize,
     memory: u64,
     time: Duration,
+    whole_time: Duration,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,6 +142,7 @@ enum ErrorWire {
     BadPath {
         fault: String,
     },
+    Link,
     SamePath,
     Overlapping,
     NestedArchive,

@@ -15,6 +15,7 @@ use super::document;
 use super::error::ExtractError;
 use super::format::{Content, Format, HEAD, agreed, content};
 use super::limits::{Inflation, Limits};
+use super::tarball;
 use super::wire::{Frame, Head, Request, read_request, send};
 
 /// The first argument of a process that is to be this one.
@@ -42,36 +43,51 @@ fn run() -> io::Result<()> {
     let file = standard_input()?;
     let mut answer = Answer { out: BufWriter::new(io::stdout()) };
     let inflation = Inflation::new(&request.limits);
-    match archive(&request, &file) {
-        Some(mut archive) => {
-            archive.each(request.first, &request.limits, &inflation, |outcome| match outcome {
-                Outcome::Reading { entry, path } => {
-                    send(&mut answer.out, &Frame::Reading { entry, path }, "")
-                }
-                Outcome::Read(read) => answer.document(&read),
-            })?
+    let mut told = |outcome| match outcome {
+        Outcome::Reading { entry, path } => send(&mut answer.out, &Frame::Reading { entry, path }, ""),
+        Outcome::Read(read) => answer.document(&read),
+    };
+    let Request { name, first, limits } = &request;
+    let opened = open(name, &file, limits);
+    (&file).rewind()?;
+    match opened {
+        Opened::Zip(mut archive) => archive.each(*first, limits, &inflation, told)?,
+        Opened::Tar { is_compressed } => {
+            tarball::each(&file, is_compressed, *first, limits, &inflation, told)?;
         }
-        None => {
-            (&file).rewind()?;
-            answer.document(&document::extract(&request.name, &file, &request.limits, &inflation))?;
-        }
+        Opened::Document => told(Outcome::Read(document::extract(name, &file, limits, &inflation)))?,
     }
     send(&mut answer.out, &Frame::End, "")
 }
 
-/// The file as an archive, if that is what it is and what its name says.
-fn archive<'a>(request: &Request, file: &'a File) -> Option<Archive<&'a File>> {
-    let mut source = file;
-    source.rewind().ok()?;
+enum Opened<'a> {
+    Zip(Archive<&'a File>),
+    Tar {
+        is_compressed: bool,
+    },
+    /// Anything else, and what is not what its name says.
+    Document,
+}
+
+fn open<'a>(name: &str, mut file: &'a File, limits: &Limits) -> Opened<'a> {
     let mut head = Vec::with_capacity(HEAD);
-    source.take(HEAD as u64).read_to_end(&mut head).ok()?;
-    if content(&head) != Content::Container {
-        return None;
+    if file.rewind().and_then(|()| file.take(HEAD as u64).read_to_end(&mut head)).is_err() {
+        return Opened::Document;
     }
-    let archive = Archive::open(file, &request.limits).ok()?;
-    let is_zip =
-        archive.format().is_ok_and(|format| format == Format::Zip && agreed(&request.name, format).is_ok());
-    is_zip.then_some(archive)
+    match content(&head) {
+        Content::Container => {
+            let Ok(archive) = Archive::open(file, limits) else { return Opened::Document };
+            let is_zip =
+                archive.format().is_ok_and(|format| format == Format::Zip && agreed(name, format).is_ok());
+            if is_zip { Opened::Zip(archive) } else { Opened::Document }
+        }
+        Content::Tar { is_compressed } if agreed(name, Format::tar(is_compressed)).is_ok() => {
+            Opened::Tar { is_compressed }
+        }
+        Content::Pdf | Content::Rtf | Content::Tar { .. } | Content::Text | Content::Foreign(..) => {
+            Opened::Document
+        }
+    }
 }
 
 /// Where the answer goes.
@@ -96,7 +112,7 @@ impl Answer {
 
 /// Limits that hold whatever the parsers do: memory, time on the CPU, no files written and few opened.
 fn confine(limits: &Limits) -> io::Result<()> {
-    let seconds = limits.time.as_secs().saturating_mul(20).max(1);
+    let seconds = limits.time.max(limits.whole_time).as_secs().max(1);
     let memory = limits.memory;
     lower(Resource::DATA, memory)?;
     if let Some(already) = address_space() {

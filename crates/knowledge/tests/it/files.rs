@@ -15,6 +15,27 @@ pub(crate) fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().expect("memory takes it").into_inner()
 }
 
+/// A compressed TAR archive of these entries, and a link under each of the names of `links`.
+pub(crate) fn tar_gz(entries: &[(&str, &[u8])], links: &[&str]) -> Vec<u8> {
+    let compressor = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut tar = tar::Builder::new(compressor);
+    for (name, bytes) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        // By its bytes, since the crate refuses to write the names that a hostile archive has.
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        tar.append(&header, *bytes).expect("memory takes it");
+    }
+    for link in links {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        tar.append_link(&mut header, link, "/etc/passwd").expect("memory takes it");
+    }
+    tar.into_inner().and_then(flate2::write::GzEncoder::finish).expect("memory takes it")
+}
+
 fn office(entries: &[(&str, &str)]) -> Vec<u8> {
     let types = ("[Content_Types].xml", "<Types/>");
     let entries: Vec<(&str, &[u8])> =

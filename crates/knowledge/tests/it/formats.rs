@@ -2,7 +2,7 @@
 
 use knowledge::extract::{Kind, Language, Limits};
 
-use crate::files::{docx, line, pdf, pdf_with, pptx, xlsx, zip};
+use crate::files::{docx, line, pdf, pdf_with, pptx, tar_gz, xlsx, zip};
 use crate::reading::{headings, pages, parts, read, table};
 
 #[tokio::test]
@@ -137,4 +137,21 @@ async fn each_entry_of_an_archive_is_a_document_of_its_own_and_fails_alone() {
             ("picture.png".to_owned(), Err(picture.to_owned())),
         ]
     );
+}
+
+#[tokio::test]
+async fn the_code_of_a_repository_comes_as_a_compressed_tar_archive() {
+    let file = tar_gz(&[("repo-1/src/lib.rs", b"pub fn a() {}"), ("repo-1/README.md", b"# Repo")], &[]);
+    for name in ["repo.tar.gz", "repo.tgz", "download"] {
+        let parts = parts(Limits::default(), name, &file).await;
+        let told: Vec<_> =
+            parts.into_iter().map(|part| (part.path, part.extracted.map(|read| read.text).ok())).collect();
+        assert_eq!(
+            told,
+            [
+                ("repo-1/src/lib.rs".to_owned(), Some("pub fn a() {}".to_owned())),
+                ("repo-1/README.md".to_owned(), Some("# Repo".to_owned())),
+            ]
+        );
+    }
 }

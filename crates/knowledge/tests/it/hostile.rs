@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use knowledge::extract::{ExtractError, Limits};
 
-use crate::files::{docx_of, line, pdf, pdf_with, xlsx, zip};
+use crate::files::{docx_of, line, pdf, pdf_with, tar_gz, xlsx, zip};
 use crate::reading::{extractor, file, parts, read_within, refusal};
 
 const MIB: u64 = 1 << 20;
@@ -168,6 +168,25 @@ async fn paths_that_play_tricks_are_refused_and_the_rest_is_read() {
 }
 
 #[tokio::test]
+async fn a_tar_archive_plays_no_tricks_either() {
+    let zeros = vec![b'0'; 6 * MIB as usize];
+    let file =
+        tar_gz(&[("../a.txt", b"a"), ("b.txt", b"b"), ("B.txt", b"c"), ("zeros.txt", &zeros)], &["link.txt"]);
+    let parts = parts(small(), "tricks.tar.gz", &file).await;
+    let told: Vec<_> = parts.into_iter().map(|part| part.extracted.map(|read| read.text)).collect();
+    assert!(matches!(told[0], Err(ExtractError::BadPath { .. })));
+    assert_eq!(told[1].as_ref().unwrap(), "b");
+    assert!(matches!(told[2], Err(ExtractError::SamePath)));
+    assert!(matches!(told[3], Err(ExtractError::TooMuchInflated { .. })));
+    assert_eq!(told.len(), 4, "what lies behind a bomb is not unpacked");
+    let linked = read_within(small(), "link.tar.gz", &tar_gz(&[], &["link.txt"])).await.unwrap_err();
+    assert_eq!(
+        linked.to_string(),
+        "the entry is a link to another place; put the file itself into the archive"
+    );
+}
+
+#[tokio::test]
 async fn xml_with_entities_is_refused_before_they_grow() {
     let laughs =
         r#"<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><w:document><w:t>&b;</w:t></w:document>"#;
@@ -259,6 +278,15 @@ async fn a_process_that_does_not_answer_is_killed_when_its_time_is_over() {
     let limits = Limits { time: Duration::ZERO, ..Limits::default() };
     let refused = read_within(limits, "slow.pdf", &pdf(&[&line("a", 11, 700)])).await.unwrap_err();
     assert!(matches!(refused, ExtractError::TooSlow { .. }));
+}
+
+#[tokio::test]
+async fn an_archive_has_its_time_in_all() {
+    let limits = Limits { whole_time: Duration::ZERO, ..Limits::default() };
+    let file = zip(&[("a.txt", b"a"), ("b.txt", b"b")]);
+    let parts = parts(limits, "slow.zip", &file).await;
+    assert_eq!(parts.len(), 1);
+    assert!(matches!(parts[0].extracted, Err(ExtractError::TooSlow { .. })));
 }
 
 #[tokio::test]
