@@ -1,15 +1,141 @@
-//! What is known of a file once it has been read: its text, and where its headings, pages and tables stand.
+//! Files in, their text and its structure out.
+//!
+//! [`Extractor`] decides by a file's bytes what it is. Text is read in the process; whatever has a binary parser behind
+//! it (PDF, office files, archives) is read in a child process with limits, since such parsers crash on hostile files in
+//! ways that nothing in the process can catch. A file that can't be read fails alone, and says why.
 
+mod archive;
+mod child;
+mod decode;
+mod document;
+mod error;
+mod format;
+mod html;
+mod limits;
+mod office;
+mod parts;
+mod path;
+mod pdf;
+mod plain;
+mod rtf;
+mod tarball;
+mod wire;
+pub mod worker;
+mod writer;
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chat::Tasks;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+pub use error::ExtractError;
+use format::{Content, HEAD};
+use limits::Inflation;
+pub use limits::Limits;
+pub use parts::{Part, Parts};
+
+/// Text up to this size is read at once; what is larger waits for its turn like what has a parser behind it.
+const SMALL: u64 = 1 << 20;
+
+/// Reads files, one large or binary one at a time, so that hostile ones together cost no more memory than one.
+#[derive(Debug, Clone)]
+pub struct Extractor {
+    program: PathBuf,
+    limits: Limits,
+    turns: Arc<Semaphore>,
+    closing: CancellationToken,
+}
+
+impl Extractor {
+    /// `program` is started as the child process: one whose `main` begins with [`worker::main`] if
+    /// [`worker::is_asked_for`], for instance the running program itself. When `tasks` begin to close, reading ends.
+    pub fn new(program: PathBuf, limits: Limits, tasks: &Tasks) -> Self {
+        Self { program, limits, turns: Arc::new(Semaphore::new(1)), closing: tasks.closing().clone() }
+    }
+
+    /// Reads `file`; its path is its label and says, by its ending, what it should be.
+    ///
+    /// Call it in a tracked task and take the parts one by one: what is not taken yet waits in the child process.
+    /// Whatever goes wrong is the reason of a part.
+    pub async fn extract(&self, path: &str, file: File) -> Parts {
+        let checked = match path::checked(path) {
+            Ok(checked) => checked,
+            Err(error) => return Parts::ready(path::shown(path), Err(error)),
+        };
+        match self.start(&checked, file).await {
+            Ok(parts) => parts,
+            Err(error) => Parts::ready(checked, Err(error)),
+        }
+    }
+
+    async fn start(&self, path: &str, file: File) -> Result<Parts, ExtractError> {
+        let (head, size, file) = on_a_blocking_thread(move || look_at(file)).await?;
+        if size > self.limits.file {
+            return Err(self.limits.too_large());
+        }
+        let content = format::content(&head);
+        let turn = async {
+            tokio::select! {
+                turn = self.turns.clone().acquire_owned() => turn.map_err(|_| ExtractError::Stopping),
+                () = self.closing.cancelled() => Err(ExtractError::Stopping),
+            }
+        };
+        match content {
+            Content::Foreign(what, instead) => Err(document::unsupported(what, instead)),
+            Content::Text => {
+                if size > self.limits.text {
+                    return Err(self.limits.too_much_text());
+                }
+                let _turn = if size > SMALL { Some(turn.await?) } else { None };
+                let (name, limits) = (path.to_owned(), self.limits.clone());
+                let read = move || document::extract(&name, file, &limits, &Inflation::new(&limits));
+                let extracted = on_a_blocking_thread(read).await?;
+                Ok(Parts::ready(path.to_owned(), Ok(extracted)))
+            }
+            Content::Pdf | Content::Rtf | Content::Tar { .. } | Content::Container => {
+                let turn = turn.await?;
+                let (program, limits, closing) =
+                    (self.program.clone(), self.limits.clone(), self.closing.clone());
+                Ok(Parts::child(program, path.to_owned(), file, limits, closing, turn))
+            }
+        }
+    }
+}
+
+async fn on_a_blocking_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ExtractError> + Send + 'static,
+) -> Result<T, ExtractError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(ExtractError::unreadable(io::Error::other(error))))
+}
+
+/// The first bytes, and how many there are in all.
+fn look_at(mut file: File) -> Result<(Vec<u8>, u64, File), ExtractError> {
+    let mut look = || {
+        let size = file.metadata()?.len();
+        file.rewind()?;
+        let mut head = Vec::with_capacity(HEAD);
+        (&file).take(HEAD as u64).read_to_end(&mut head)?;
+        file.rewind()?;
+        Ok((head, size))
+    };
+    let (head, size) = look().map_err(ExtractError::unreadable)?;
+    Ok((head, size, file))
+}
 
 /// A file's text, and what is known of its structure. All offsets are bytes of `text`, on character borders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extracted {
-    /// The whole text.
+    /// The text, with `\n` at the end of lines.
     pub text: String,
-    /// What sort of text it is.
+    /// What kind of text it is.
     pub kind: Kind,
-    /// What the file calls itself.
+    /// What the document calls itself.
     pub title: Option<String>,
     /// Where each page begins; empty for what has none.
     pub pages: Vec<usize>,
@@ -19,20 +145,40 @@ pub struct Extracted {
     pub tables: Vec<Table>,
 }
 
-/// What sort of text it is.
+impl Extracted {
+    /// Whether every offset lies within the text and on the border of a character, and ranges are in order.
+    pub fn is_sound(&self) -> bool {
+        let is_border = |at: &usize| self.text.is_char_boundary(*at);
+        let is_range = |range: &Range<usize>| {
+            range.start <= range.end && is_border(&range.start) && is_border(&range.end)
+        };
+        let is_table = |table: &Table| {
+            let mut rows = table.header.iter().chain(&table.rows);
+            let is_within = |row: &Range<usize>| table.span.start <= row.start && row.end <= table.span.end;
+            is_range(&table.span) && rows.all(|row| is_range(row) && is_within(row))
+        };
+        self.pages.iter().all(is_border)
+            && self.pages.is_sorted()
+            && self.headings.iter().all(|heading| is_range(&heading.span))
+            && self.headings.is_sorted_by_key(|heading| heading.span.start)
+            && self.tables.iter().all(is_table)
+    }
+}
+
+/// What kind of text a document is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Written for people.
+    /// Sentences and paragraphs.
     Prose,
-    /// Written for a compiler.
+    /// Source code.
     Code(Language),
-    /// Written for programs.
+    /// Tables, settings, JSON.
     Data,
 }
 
-/// The language of a source file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
+/// A programming language, as far as it makes a difference for where code is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "they are names")]
 pub enum Language {
     Rust,
     Python,
@@ -42,25 +188,26 @@ pub enum Language {
     Go,
     C,
     Cpp,
+    /// Any other.
     Other,
 }
 
-/// A heading and how deep it is, from 1.
+/// A heading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heading {
     /// Where its text stands.
     pub span: Range<usize>,
-    /// 1 is the highest.
+    /// 1 for the uppermost.
     pub level: u8,
 }
 
-/// A table, row by row.
+/// A table whose rows are pieces of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// The whole of it.
+    /// From its first row to its last, with the header.
     pub span: Range<usize>,
     /// The row that names the columns.
     pub header: Option<Range<usize>>,
-    /// The other rows, in order.
+    /// The other rows.
     pub rows: Vec<Range<usize>>,
 }

@@ -1,6 +1,7 @@
 //! Documents in, cited passages out; usable without the server.
 //!
-//! A document is cut into chunks ([`chunk`]), which are found by their words and by their meaning ([`search`]).
+//! A file is read into text with its structure ([`extract`]) and cut into chunks ([`chunk`]), which are found by their
+//! words and by their meaning ([`search`]). [`library`] puts these together over a port to what keeps it all ([`store`]).
 
 pub mod chunk;
 pub mod embed;

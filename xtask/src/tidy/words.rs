@@ -104,6 +104,8 @@ const SERDE_DERIVES: &[&str] = &[
     "crates/server/src/config*.rs",
     "crates/server/src/config/**",
     "crates/server/src/cli/**",
+    // What the child process that reads files is asked and answers.
+    "crates/knowledge/src/extract/wire.rs",
     "crates/providers/src/*/wire.rs",
     "crates/providers/src/settings.rs",
     // Part of the settings.

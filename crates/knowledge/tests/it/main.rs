@@ -1,4 +1,9 @@
-//! The library as a whole: documents in, passages out, over a store in memory and a small model of the tests' own.
+//! The crate as its users see it: files read with the real child process; and documents in, passages out, over a store in
+//! memory and a small model of the tests' own.
 
 mod embedder;
+mod files;
+mod formats;
+mod hostile;
 mod library;
+mod reading;
