@@ -77,6 +77,12 @@ pub trait Grounding: std::fmt::Debug + Send + Sync + 'static {
     /// What the documents have for a question, nothing stale and nothing of other projects.
     async fn ground(&self, question: Question) -> Result<Grounds, Error>;
 
-    /// Which of the passages that were given to the model the sentences of its answer rest on. The model has no say in it.
-    async fn cite(&self, answer: &str, passages: &[Passage]) -> Result<Vec<Citation>, Error>;
+    /// Which of the passages that were given to the model, all from these projects, the sentences of its answer rest on.
+    /// The model has no say in it.
+    async fn cite(
+        &self,
+        projects: &[String],
+        answer: &str,
+        passages: &[Passage],
+    ) -> Result<Vec<Citation>, Error>;
 }

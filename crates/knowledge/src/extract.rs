@@ -34,7 +34,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use error::ExtractError;
-use format::{Content, HEAD};
+use format::{Content, Format, HEAD};
 use limits::Inflation;
 pub use limits::Limits;
 pub use parts::{Part, Parts};
@@ -71,6 +71,20 @@ impl Extractor {
             Ok(parts) => parts,
             Err(error) => Parts::ready(checked, Err(error)),
         }
+    }
+
+    /// Reads text that is at hand already; its path is its label and says what kind of text it is. An ending of something
+    /// else, such as `.pdf`, makes it plain text.
+    pub async fn text(&self, path: &str, text: String) -> Result<Part, ExtractError> {
+        let path = path::checked(path)?;
+        let limits = self.limits.clone();
+        if text.len() as u64 > limits.text {
+            return Err(limits.too_much_text());
+        }
+        let format = Format::of_text(&path, &text[..text.floor_char_boundary(HEAD)]).unwrap_or(Format::Plain);
+        let extracted =
+            on_a_blocking_thread(move || plain::extract(format, text.into_bytes(), &limits)).await;
+        Ok(Part { path, extracted })
     }
 
     async fn start(&self, path: &str, file: File) -> Result<Parts, ExtractError> {

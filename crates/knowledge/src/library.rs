@@ -20,7 +20,10 @@ use crate::chunk::{self, Chunk, in_context};
 use crate::embed::{Embedder, Purpose};
 use crate::extract::Extracted;
 use crate::search::{Hit, Index, Question, Rank, Terms};
-use crate::store::{Entry, Key, KnowledgeStore, Status, StoredChunk, StoredDocument, StoredPassage};
+use crate::store::{
+    DocumentType, Entry, Key, KnowledgeStore, Label, Listed, Status, StoredChunk, StoredDocument,
+    StoredPassage,
+};
 use shelf::{Known, Reader, Shelf};
 
 /// A question whose vector takes longer is answered by words alone.
@@ -30,6 +33,8 @@ const PAGE: usize = 500;
 /// So many chunks become one passage, if they are among the best.
 const MOST_JOINED: usize = 3;
 const BEST: usize = 10;
+/// How much further down is looked for documents of certain types.
+const DEPTH_OF_TYPES: usize = 20;
 /// A reader of events that is further behind misses some.
 const EVENTS: usize = 1024;
 
@@ -77,6 +82,8 @@ pub struct Query<'a> {
     pub text: &'a str,
     /// How many chunks at most.
     pub limit: usize,
+    /// Documents of these types only; of all if there is none here.
+    pub types: &'a [DocumentType],
     /// How many bytes of text in all passages at most, but for the first.
     pub budget: usize,
 }
@@ -121,16 +128,16 @@ impl Library {
     pub async fn ingest(
         &self,
         project: &str,
-        path: &str,
+        label: impl Into<Label>,
         document: Extracted,
     ) -> Result<Ingested, StoreError> {
+        let label = label.into();
         let shelf = self.shared.shelf(project);
         let _turn = shelf.writing().await;
         let store = &self.shared.store;
-        let known = store.find(project, path).await?;
+        let known = store.find(project, &label.path).await?;
         let id = known.as_ref().map_or_else(|| DocumentId::new(&*self.shared.clock), |known| known.id);
-        let path = path.to_owned();
-        let prepared = spawn_blocking(move || prepare(id, path, document)).await;
+        let prepared = spawn_blocking(move || prepare(id, label, document)).await;
         let prepared = prepared.map_err(|error| StoreError::Failed(error.to_string()))?;
         let (chunks, changed) = (prepared.chunks.len(), known.is_none_or(|known| known.key != prepared.key));
         if changed {
@@ -158,7 +165,8 @@ impl Library {
     pub async fn search(&self, project: &str, query: Query<'_>) -> Result<Vec<Passage>, StoreError> {
         let index = self.shared.index(project).await?;
         let vector = self.shared.question(query.text).await;
-        let (text, limit) = (query.text.to_owned(), query.limit);
+        let depth = if query.types.is_empty() { 1 } else { DEPTH_OF_TYPES };
+        let (text, limit) = (query.text.to_owned(), query.limit.saturating_mul(depth));
         let search = move || index.search(Question { text: &text, vector: vector.as_deref() }, limit);
         let hits = spawn_blocking(search).await.map_err(|error| StoreError::Failed(error.to_string()))?;
         let joined = joined(&hits);
@@ -170,7 +178,34 @@ impl Library {
             let rank = ranks.get(&(stored.document, stored.number)).copied().unwrap_or_default();
             Passage { rank, stored }
         };
-        Ok(within(query.budget, found.into_iter().map(passage).collect()))
+        let is_wanted = |found: &StoredPassage| query.types.is_empty() || query.types.contains(&found.kind);
+        let wanted = found.into_iter().filter(is_wanted).take(query.limit);
+        Ok(within(query.budget, wanted.map(passage).collect()))
+    }
+
+    /// The project that a document belongs to. Whoever asks must still find out whether the caller may know of it.
+    pub async fn project_of(&self, document: DocumentId) -> Result<Option<String>, StoreError> {
+        self.shared.store.project_of(document).await
+    }
+
+    /// A page of a project's documents, the oldest first, after the one named.
+    pub async fn documents(
+        &self,
+        project: &str,
+        after: Option<DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        self.shared.store.documents(project, self.shared.model(), after, limit).await
+    }
+
+    /// Bytes of a document's text; nothing if there are none, or if they begin or end within a character.
+    pub async fn text(
+        &self,
+        project: &str,
+        document: DocumentId,
+        span: Range<usize>,
+    ) -> Result<Option<String>, StoreError> {
+        self.shared.store.text(project, document, span).await
     }
 
     /// How much there is of a project.
@@ -262,7 +297,7 @@ impl Shared {
 }
 
 /// Cuts a document and counts its words.
-fn prepare(id: DocumentId, path: String, document: Extracted) -> StoredDocument {
+fn prepare(id: DocumentId, label: Label, document: Extracted) -> StoredDocument {
     let title = chunk::title(&document).map(str::to_owned);
     let chunks = chunk::chunks(&document);
     let contexts: Vec<String> =
@@ -275,11 +310,13 @@ fn prepare(id: DocumentId, path: String, document: Extracted) -> StoredDocument 
     let mut key = Sha256::new();
     inputs.iter().for_each(|input| key.update(Sha256::digest(input)));
     key.update(&document.text);
+    key.update(label.kind.name());
+    label.tags.iter().for_each(|tag| key.update(Sha256::digest(tag)));
     let keys = inputs.iter().map(|input| Key::from(Sha256::digest(input)));
     let entries = terms.into_iter().zip(keys).map(|(terms, key)| Entry { terms, key });
     let stored = chunks.into_iter().zip(contexts).zip(entries);
     let chunks = stored.map(|((chunk, context), entry)| StoredChunk { chunk, context, entry }).collect();
-    StoredDocument { id, path, title, key: key.finalize().into(), text: document.text, chunks }
+    StoredDocument { id, label, title, key: key.finalize().into(), text: document.text, chunks }
 }
 
 /// The chunks of the best hits that stand side by side, as one; where the better of them stood.

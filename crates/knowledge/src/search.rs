@@ -1,10 +1,10 @@
 //! Finds chunks in the documents of one project: by their words, by their meaning, and by both together.
 
 mod fusion;
-mod language;
+pub(crate) mod language;
 mod lexical;
 mod vectors;
-mod words;
+pub(crate) mod words;
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -32,6 +32,27 @@ pub trait KnowledgeStore: Send + Sync + std::fmt::Debug {
     /// The document with a path.
     async fn find(&self, project: &str, path: &str) -> Result<Option<Summary>, StoreError>;
 
+    /// The project that a document belongs to. Whoever asks must still find out whether the caller may know of it.
+    async fn project_of(&self, document: DocumentId) -> Result<Option<String>, StoreError>;
+
+    /// A page of a project's documents by id, after the one named, as they are listed.
+    async fn documents(
+        &self,
+        project: &str,
+        model: &str,
+        after: Option<DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError>;
+
+    /// Bytes of a document's text, as many of them as there are; nothing without the document, or if they do not begin
+    /// and end on borders of characters.
+    async fn text(
+        &self,
+        project: &str,
+        document: DocumentId,
+        span: Range<usize>,
+    ) -> Result<Option<String>, StoreError>;
+
     /// A page of a project's documents by id, after the one named, with what the index needs of each chunk.
     async fn page(
         &self,
@@ -77,13 +98,66 @@ pub trait KnowledgeStore: Send + Sync + std::fmt::Debug {
 /// The SHA-256 of a text.
 pub type Key = [u8; 32];
 
+/// What a document is filed under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Its name in the project.
+    pub path: String,
+    /// What its owner says it is.
+    pub kind: DocumentType,
+    /// Words of its owner's.
+    pub tags: Vec<String>,
+}
+
+impl From<&str> for Label {
+    fn from(path: &str) -> Self {
+        Self { path: path.to_owned(), kind: DocumentType::Doc, tags: Vec::new() }
+    }
+}
+
+/// What the owner of a document says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DocumentType {
+    /// Source code.
+    Code,
+    /// Anything that is written to be read.
+    Doc,
+    /// How things are built.
+    Architecture,
+    /// A note.
+    Remark,
+    /// What other documents say, in short.
+    Summary,
+}
+
+impl DocumentType {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Code, Self::Doc, Self::Architecture, Self::Remark, Self::Summary];
+
+    /// Its name, as it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Doc => "doc",
+            Self::Architecture => "architecture",
+            Self::Remark => "remark",
+            Self::Summary => "summary",
+        }
+    }
+
+    /// The one with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// A document as it is kept.
 #[derive(Debug, Clone)]
 pub struct StoredDocument {
     /// Stays when its content is replaced.
     pub id: DocumentId,
-    /// Its name in the project.
-    pub path: String,
+    /// What it is filed under.
+    pub label: Label,
     /// What it calls itself.
     pub title: Option<String>,
     /// Of all that its chunks were made from.
@@ -123,6 +197,23 @@ pub struct Summary {
     pub key: Key,
 }
 
+/// A document as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The document.
+    pub id: DocumentId,
+    /// What it is filed under.
+    pub label: Label,
+    /// What it calls itself.
+    pub title: Option<String>,
+    /// Bytes of its text.
+    pub bytes: usize,
+    /// How many chunks it has.
+    pub chunks: usize,
+    /// How many of them have a vector.
+    pub vectors: usize,
+}
+
 /// A chunk with its text.
 #[derive(Debug, Clone)]
 pub struct StoredPassage {
@@ -130,6 +221,8 @@ pub struct StoredPassage {
     pub document: DocumentId,
     /// The document's name in the project.
     pub path: String,
+    /// What the document's owner says it is.
+    pub kind: DocumentType,
     /// What the document calls itself.
     pub title: Option<String>,
     /// The chunk's place in the document.

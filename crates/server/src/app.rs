@@ -14,6 +14,7 @@ use identity::Identity;
 use crate::auth::AdminToken;
 use crate::body::BodyTimeout;
 use crate::config::AuthConfig;
+use crate::knowledge::Documents;
 use crate::prices::Prices;
 use crate::public_address::Hosts;
 use crate::rate_limit::RateLimit;
@@ -28,6 +29,7 @@ pub(crate) struct Parts {
     pub(crate) chat: Chat,
     pub(crate) assistants: Assistants,
     pub(crate) conversations: Conversations,
+    pub(crate) documents: Documents,
     pub(crate) identity: Identity,
     pub(crate) usage: Arc<dyn UsageStore>,
     pub(crate) prices: Prices,

@@ -12,6 +12,7 @@ mod dialects;
 mod edge;
 mod health;
 mod idempotency;
+mod knowledge;
 mod listen;
 mod openapi;
 mod prices;

@@ -14,6 +14,9 @@ use chat::{Chat, Tasks};
 use identity::store::{AccountStore, IssuerStore, KeyStore, TicketStore};
 use identity::tokens::HttpKeySets;
 use identity::{FirstStart, Identity, IssuerConfig};
+use knowledge::extract::{Extractor, Limits};
+use knowledge::library::Library;
+use knowledge::store::KnowledgeStore;
 use store::{DataDir, SqliteStore};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -23,6 +26,7 @@ use crate::admin::{self, Admin, AdminFile};
 use crate::app::{App, Parts};
 use crate::auth::AdminToken;
 use crate::config::{self, Config, ConfigError};
+use crate::knowledge::{Documents, LibraryGrounding};
 use crate::listen::{self, Connections};
 use crate::prices::Prices;
 use crate::public_address::Hosts;
@@ -77,6 +81,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The running program, which reads documents as its own child process.
+    #[error("can't tell which program is running, which it must start again to read documents: {0}")]
+    Program(std::io::Error),
     /// The file that tells commands on this machine how to reach the server.
     #[error("can't write the address file into the data directory: {0}")]
     AdminFile(std::io::Error),
@@ -100,6 +107,8 @@ pub struct Stores {
     pub conversations: Arc<dyn ConversationStore>,
     /// What turns have cost.
     pub usage: Arc<dyn UsageStore>,
+    /// Documents.
+    pub knowledge: Arc<dyn KnowledgeStore>,
 }
 
 /// A running server.
@@ -135,6 +144,7 @@ impl Server {
             assistants: store.clone(),
             conversations: store.clone(),
             usage: store.clone(),
+            knowledge: store.clone(),
         };
         let server = Self::start_over(config, clock, stores).await?;
         Ok(Self { store: Some(store), ..server })
@@ -146,15 +156,18 @@ impl Server {
         clock: Arc<dyn Clock>,
         stores: Stores,
     ) -> Result<Self, StartError> {
-        let Stores { turns, keys, accounts, issuer, tickets, assistants, conversations, usage } = stores;
+        let Stores { turns, keys, accounts, issuer, tickets, assistants, conversations, usage, knowledge } =
+            stores;
         let prices = Prices::new(&config.prices)?;
         let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
+        let library = Library::new(knowledge, None, clock.clone());
+        library.start(&turn_tasks);
         let chat = Chat::start(chat::Parts {
             store: turns,
             models: models.catalog,
-            grounding: None,
+            grounding: Some(Arc::new(LibraryGrounding::new(library.clone()))),
             clock: clock.clone(),
             settings: config.chat_settings(),
             tasks: turn_tasks.clone(),
@@ -183,6 +196,12 @@ impl Server {
         let first_start = identity.first_start(config::admin_password()).await?;
         let first_start_file =
             first_start.as_ref().and_then(|first| first_start::write_down(&config.data_dir, first));
+        let program = std::env::current_exe().map_err(StartError::Program)?;
+        let documents = Documents {
+            extractor: Extractor::new(program, Limits::default(), &turn_tasks),
+            directory: identity.directory.clone(),
+            library,
+        };
         let tokens = identity.tokens.clone();
         turn_tasks.spawn(async move { tokens.warm_up().await });
         let admin_token = AdminToken::new();
@@ -201,6 +220,7 @@ impl Server {
                 allowed: config.server.allowed_hosts,
             },
             usage,
+            documents,
             prices,
             clock,
             auth: config.auth,

@@ -31,6 +31,7 @@ mod assistants;
 mod conversations;
 mod evidence;
 mod identity;
+mod knowledge;
 mod messages;
 mod open_turn;
 mod quota;
@@ -47,7 +48,7 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
@@ -57,6 +58,7 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "limits", include_str!("../migrations/0007_limits.sql")),
     (8, "own projects", include_str!("../migrations/0008_own_projects.sql")),
     (9, "evidence", include_str!("../migrations/0009_evidence.sql")),
+    (10, "knowledge", include_str!("../migrations/0010_knowledge.sql")),
 ];
 
 /// Why the database can't be opened.
@@ -88,6 +90,12 @@ pub struct SqliteStore {
     tasks: Tasks,
     /// Keeps the lock for as long as the store lives.
     _data_dir: DataDir,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
 }
 
 impl SqliteStore {

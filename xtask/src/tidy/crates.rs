@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("outbound", &[]),
     ("providers", &["chat", "outbound"]),
     ("store", &["chat", "identity", "knowledge"]),
-    ("server", &["chat", "identity", "outbound", "providers", "store"]),
+    ("server", &["chat", "identity", "knowledge", "outbound", "providers", "store"]),
     ("testkit", &["chat", "identity"]),
     ("xtask", &[]),
 ];

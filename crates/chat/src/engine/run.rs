@@ -162,10 +162,11 @@ impl Turn {
     async fn cite(&self, passages: &[Passage]) {
         let Some(documents) = self.documents() else { return };
         let text = self.log.transcript().text;
-        let citations = documents.cite(&text, passages).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "an answer could not be matched with its passages");
-            Vec::new()
-        });
+        let citations =
+            documents.cite(&self.request.projects, &text, passages).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "an answer could not be matched with its passages");
+                Vec::new()
+            });
         self.log.rest_on(Evidence { refused: false, citations });
     }
 

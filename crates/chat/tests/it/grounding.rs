@@ -29,7 +29,7 @@ impl Grounding for Documents {
         self.grounds.clone()
     }
 
-    async fn cite(&self, answer: &str, passages: &[Passage]) -> Result<Vec<Citation>, Error> {
+    async fn cite(&self, _: &[String], answer: &str, passages: &[Passage]) -> Result<Vec<Citation>, Error> {
         let end = answer.encode_utf16().count();
         let cited = passages.iter().filter(|_| answer.contains("two"));
         Ok(cited

@@ -7,7 +7,7 @@ use super::words;
 
 /// The languages whose words are stemmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Language {
+pub(crate) enum Language {
     /// Words are taken as they stand.
     Unknown,
     Dutch,
@@ -98,7 +98,7 @@ const LISTS: &[(Language, &str)] = &[
 
 impl Language {
     /// The likeliest language of a text; unknown if its small words are of none.
-    pub(super) fn guess(text: &str) -> Self {
+    pub(crate) fn guess(text: &str) -> Self {
         let mut hits = vec![0_usize; SILENT.len()];
         let mut seen = 0_usize;
         for word in words::words(text).take(SAMPLE) {

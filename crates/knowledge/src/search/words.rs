@@ -11,7 +11,7 @@ const LONGEST: usize = 64;
 
 /// What stands in the index for a word: a number that is the same in every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Term(pub(super) u64);
+pub(crate) struct Term(pub(super) u64);
 
 impl Term {
     /// FNV-1a, whose 64 bits keep a million words apart.
@@ -22,7 +22,7 @@ impl Term {
 }
 
 /// How often each term stands in a text, by term; and how many terms there are.
-pub(super) fn count(text: &str, language: Language) -> Vec<(Term, u32)> {
+pub(crate) fn count(text: &str, language: Language) -> Vec<(Term, u32)> {
     let mut counts: HashMap<Term, u32> = HashMap::new();
     let mut known: HashMap<&str, Vec<Term>> = HashMap::new();
     let stemmer = stemmer(language);
@@ -53,7 +53,7 @@ pub(super) fn of_question(text: &str, languages: &[Language]) -> Vec<Term> {
 }
 
 /// The words of a text as they stand there; scripts without spaces give one word for each two characters.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     let runs = text.split(|character: char| !character.is_alphanumeric() && character != '_');
     runs.filter(|run| !run.is_empty() && run.len() <= LONGEST || run.chars().any(is_ideograph)).flat_map(
         |run| {

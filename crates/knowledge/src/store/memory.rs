@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use chat::ids::DocumentId;
 use chat::store::StoreError;
 
-use super::{Entry, Key, KnowledgeStore, Status, StoredDocument, StoredPassage, Summary};
+use super::{
+    Entry, Key, KnowledgeStore, Listed, Status, StoredChunk, StoredDocument, StoredPassage, Summary,
+};
 use crate::chunk::Chunk;
 use crate::search::Packed;
 
@@ -48,6 +50,22 @@ impl Project {
         self.documents.values().flat_map(|document| document.chunks.iter().map(|chunk| &chunk.entry))
     }
 
+    fn later(&self, after: Option<DocumentId>) -> impl Iterator<Item = &StoredDocument> {
+        self.documents.values().filter(move |document| after.is_none_or(|after| document.id > after))
+    }
+
+    fn listed(&self, document: &StoredDocument, model: &str) -> Listed {
+        let has_vector = |chunk: &&StoredChunk| self.has(model, chunk.entry.key);
+        Listed {
+            id: document.id,
+            label: document.label.clone(),
+            title: document.title.clone(),
+            bytes: document.text.len(),
+            chunks: document.chunks.len(),
+            vectors: document.chunks.iter().filter(has_vector).count(),
+        }
+    }
+
     fn has(&self, model: &str, key: Key) -> bool {
         self.vectors.contains_key(&(model.to_owned(), key))
     }
@@ -62,7 +80,7 @@ impl KnowledgeStore for MemoryStore {
     async fn put(&self, project: &str, document: StoredDocument) -> Result<u64, StoreError> {
         let mut projects = self.projects();
         let project = projects.entry(project.to_owned()).or_default();
-        project.documents.retain(|_, other| other.path != document.path);
+        project.documents.retain(|_, other| other.label.path != document.label.path);
         project.documents.insert(document.id, document);
         Ok(project.changed())
     }
@@ -76,9 +94,42 @@ impl KnowledgeStore for MemoryStore {
     async fn find(&self, project: &str, path: &str) -> Result<Option<Summary>, StoreError> {
         let summary = |document: &StoredDocument| Summary { id: document.id, key: document.key };
         let find = |project: &Project| {
-            project.documents.values().find(|document| document.path == path).map(summary)
+            project.documents.values().find(|document| document.label.path == path).map(summary)
         };
         Ok(self.read(project, find))
+    }
+
+    async fn project_of(&self, document: DocumentId) -> Result<Option<String>, StoreError> {
+        let projects = self.projects();
+        let mut named = projects.iter().filter(|(_, project)| project.documents.contains_key(&document));
+        Ok(named.next().map(|(name, _)| name.clone()))
+    }
+
+    async fn documents(
+        &self,
+        project: &str,
+        model: &str,
+        after: Option<DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let page = |project: &Project| {
+            let later = project.later(after).take(limit);
+            later.map(|document| project.listed(document, model)).collect()
+        };
+        Ok(self.read(project, page))
+    }
+
+    async fn text(
+        &self,
+        project: &str,
+        document: DocumentId,
+        span: Range<usize>,
+    ) -> Result<Option<String>, StoreError> {
+        let text = |project: &Project| {
+            let text = &project.documents.get(&document)?.text;
+            text.get(span.start..span.end.min(text.len())).map(str::to_owned)
+        };
+        Ok(self.read(project, text))
     }
 
     async fn page(
@@ -87,13 +138,10 @@ impl KnowledgeStore for MemoryStore {
         after: Option<DocumentId>,
         limit: usize,
     ) -> Result<Vec<(DocumentId, Vec<Entry>)>, StoreError> {
-        let entries = |(id, document): (&DocumentId, &StoredDocument)| {
-            (*id, document.chunks.iter().map(|chunk| chunk.entry.clone()).collect())
+        let entries = |document: &StoredDocument| {
+            (document.id, document.chunks.iter().map(|chunk| chunk.entry.clone()).collect())
         };
-        let page = |project: &Project| {
-            let later = project.documents.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
-            later.take(limit).map(entries).collect()
-        };
+        let page = |project: &Project| project.later(after).take(limit).map(entries).collect();
         Ok(self.read(project, page))
     }
 
@@ -173,7 +221,8 @@ fn passage(document: &StoredDocument, numbers: Range<usize>) -> Option<StoredPas
     let span = first.chunk.span.start..last.chunk.span.end;
     Some(StoredPassage {
         document: document.id,
-        path: document.path.clone(),
+        path: document.label.path.clone(),
+        kind: document.label.kind,
         title: document.title.clone(),
         number: numbers.start,
         text: document.text[span.clone()].to_owned(),

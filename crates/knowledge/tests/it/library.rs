@@ -158,7 +158,7 @@ impl Given {
 }
 
 async fn search(library: &Library, project: &str, text: &str) -> Vec<Passage> {
-    library.search(project, Query { text, limit: 10, budget: 100_000 }).await.unwrap()
+    library.search(project, Query { text, limit: 10, types: &[], budget: 100_000 }).await.unwrap()
 }
 
 fn shown(passages: &[Passage]) -> Vec<(&str, &str)> {

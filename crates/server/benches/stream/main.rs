@@ -124,7 +124,8 @@ fn serve_without_store(file: PathBuf) -> anyhow::Result<()> {
             tickets: kept.clone(),
             assistants: kept.clone(),
             conversations: kept.clone(),
-            usage: kept,
+            usage: kept.clone(),
+            knowledge: kept,
         };
         let _serving = Server::start_over(config, Arc::new(SystemClock), stores).await?;
         std::future::pending().await

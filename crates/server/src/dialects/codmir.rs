@@ -1,5 +1,5 @@
 //! Codmir's AI chat, as its documentation page and its SDK speak it, and our additions for the React hook:
-//! resuming, stopping, history.
+//! resuming, stopping, history. Beside it the knowledge that answers may rest on.
 
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
@@ -10,6 +10,7 @@ use crate::app::App;
 mod chat;
 mod encode;
 mod error;
+mod knowledge;
 mod query;
 mod sdk;
 mod turns;
@@ -29,6 +30,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(turns::history))
         .routes(routes!(sdk::answer))
         .routes(routes!(sdk::stream))
+        .merge(knowledge::router())
 }
 
 /// Any path that is nobody's.

@@ -79,12 +79,52 @@ const SDK_WRONG: &[WrongValues] = &[
     ("context", &[r#""a\u0000b""#]),
 ];
 
+const QUERY_BODY: &str = r#"{"query":"Hi"}"#;
+const NO_QUERY: &[&str] = &["\"\"", "\" \\n\""];
+
 const CASES: &[Case] = &[
     chat("POST /api/chat"),
     chat("POST /api/chat/stream"),
     chat("POST /api/chat/reason"),
     sdk("POST /api/ai/chat"),
     sdk("POST /api/ai/chat/stream"),
+    Case {
+        route: "POST /api/knowledge/documents",
+        body: r#"{"projectId":"p","type":"doc","content":"Hi"}"#,
+        required: &["projectId", "type", "content"],
+        optional: &["filePath", "tags"],
+        wrong: &[
+            ("projectId", NO_TEXT),
+            ("projectId", &["\"\"", "\" \""]),
+            ("type", &["7", "\"\"", "\"Doc\"", "\"note\"", "[]"]),
+            ("content", NO_TEXT),
+            ("content", &["\"\"", "\" \\n\""]),
+            ("filePath", NO_TEXT),
+            ("filePath", &["\"\"", "\"../a.md\"", "\"/etc/passwd\"", "\"a\\nb\""]),
+            ("tags", &["7", "\"a\"", "{}", r#"["a\u0000b"]"#]),
+            ("tags[0]", &["[7]", "[null]"]),
+        ],
+    },
+    Case {
+        route: "POST /api/knowledge/projects/{projectId}/search",
+        body: QUERY_BODY,
+        required: &["query"],
+        optional: &["topK", "types"],
+        wrong: &[
+            ("query", NO_TEXT),
+            ("query", NO_QUERY),
+            ("topK", &["0", "101", "-1", "1.5", "\"10\""]),
+            ("types", &["7", "\"doc\"", "[\"note\"]", "[\"\"]"]),
+            ("types[0]", &["[7]", "[null]"]),
+        ],
+    },
+    Case {
+        route: "POST /api/knowledge/projects/{projectId}/context",
+        body: QUERY_BODY,
+        required: &["query"],
+        optional: &[],
+        wrong: &[("query", NO_TEXT), ("query", NO_QUERY)],
+    },
     Case {
         route: "POST /api/chat/turns/{turnId}/cancel",
         body: r#"{"reason":"user"}"#,

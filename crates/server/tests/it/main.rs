@@ -20,6 +20,7 @@ mod embedded;
 #[cfg(unix)]
 mod first_start;
 mod harness;
+mod knowledge;
 mod limits;
 mod models;
 mod ownership;

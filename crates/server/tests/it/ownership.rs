@@ -21,6 +21,7 @@ enum Named {
     Message,
     Key,
     Project,
+    Document,
     Assistant,
     Workflow,
     /// There is one for all.
@@ -36,8 +37,8 @@ enum Named {
     Ticket,
 }
 use Named::{
-    Assistant, Bot, Client, Email, Key, Message, Project, Realm, Said, Session, Talk, Ticket, Turn, User,
-    Workflow,
+    Assistant, Bot, Client, Document, Email, Key, Message, Project, Realm, Said, Session, Talk, Ticket, Turn,
+    User, Workflow,
 };
 
 /// Every route, and where ids stand in it: `{id}` in the path, `?id` in the query, others in the body.
@@ -52,6 +53,12 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("POST /api/chat/turns/{turnId}/cancel", &[("{turnId}", Turn)]),
     ("GET /api/chat/sessions/{sessionId}/events", &[("{sessionId}", Session)]),
     ("GET /api/chat/sessions/{sessionId}/messages", &[("{sessionId}", Session), ("?before", Message)]),
+    ("POST /api/knowledge/documents", &[("projectId", Project)]),
+    ("GET /api/knowledge/documents/{documentId}", &[("{documentId}", Document)]),
+    ("DELETE /api/knowledge/documents/{documentId}", &[("{documentId}", Document)]),
+    ("GET /api/knowledge/projects/{projectId}/documents", &[("{projectId}", Project), ("?after", Document)]),
+    ("POST /api/knowledge/projects/{projectId}/search", &[("{projectId}", Project)]),
+    ("POST /api/knowledge/projects/{projectId}/context", &[("{projectId}", Project)]),
     ("POST /api/ai/chat", &[("projectId", Project)]),
     ("POST /api/ai/chat/stream", &[("projectId", Project)]),
     ("POST /code-assistant-api/v1/assistants/{assistantId}/model", ASK),
@@ -148,6 +155,8 @@ pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
 /// Parameters of queries that name nothing.
 const NO_IDS: &[&str] = &[
     "limit",
+    "start",
+    "end",
     "scope",
     "from",
     "to",
@@ -190,6 +199,8 @@ struct Owner {
     maker: Asker,
     assistant_id: String,
     messages: Vec<String>,
+    /// In the project `my-project`.
+    document: String,
     /// The maker's assistant, conversation and messages in Cody's form.
     bot: String,
     talk: String,
@@ -213,11 +224,12 @@ impl Owner {
         let maker = if asker.is_some() { asker.clone() } else { Some(server.key("maker").await) };
         let assistant_id = make_assistant(server, &maker).await;
         let mut owner = Self {
-            asker,
+            asker: asker.clone(),
             key_id,
             maker,
             assistant_id,
             messages: Vec::new(),
+            document: add_document(server, &asker).await,
             bot: String::new(),
             talk: String::new(),
             said: Vec::new(),
@@ -265,6 +277,7 @@ impl Owner {
             Message => self.messages.clone(),
             Key => vec![self.key_id.clone()],
             Project => vec!["my-project".to_owned()],
+            Document => vec![self.document.clone()],
             Assistant => vec![self.assistant_id.clone(), ASSISTANT_SLUG.to_owned()],
             Workflow => vec!["execution-of-the-owner".to_owned()],
             Realm => vec!["realm-of-the-owner".to_owned()],
@@ -299,7 +312,12 @@ impl Owner {
         let talk = self.of_maker(server, &format!("/api/v1/conversations/{}", self.talk)).await;
         assert_eq!(talk["data"]["name"], "Mine");
         let said = self.of_maker(server, "/api/v1/messages").await;
+        let documents = by(server.get("/api/knowledge/projects/my-project/documents"), &self.asker);
+        let documents = documents.send().await.expect("an answer");
+        let documents: Value = documents.json().await.expect("JSON");
+        assert_eq!(documents["data"][0]["id"], self.document.as_str());
         json!({
+            "documents": documents,
             "keys": keys, "ended": ended, "running": running, "assistant": assistant, "talk": talk, "said": said,
         })
     }
@@ -320,6 +338,14 @@ async fn make_assistant(server: &TestServer, maker: &Asker) -> String {
     let made = by(server.post("/code-assistant-api/v1/assistants", &body), maker).send().await;
     let made: Value = made.expect("an answer").json().await.expect("JSON");
     made["assistantId"].as_str().expect("an id").to_owned()
+}
+
+async fn add_document(server: &TestServer, asker: &Asker) -> String {
+    let body =
+        json!({ "projectId": "my-project", "type": "doc", "content": "It is mine.", "filePath": "mine.md" });
+    let made = by(server.post("/api/knowledge/documents", &body), asker).send().await;
+    let made: Value = made.expect("an answer").json().await.expect("JSON");
+    made["id"].as_str().expect("an id").to_owned()
 }
 
 async fn open_turn(server: &TestServer, asker: &Asker, [session, turn]: [&str; 2]) -> reqwest::Response {
@@ -379,6 +405,10 @@ impl Probe<'_> {
     fn body(&self, path: &str) -> Value {
         let mut body = match path {
             "/api/chat" | "/api/chat/stream" | "/api/chat/reason" => message_in(OWN_SESSION, "Hi"),
+            "/api/knowledge/documents" => {
+                json!({ "projectId": "my-project", "type": "doc", "content": "Theirs.", "filePath": "mine.md" })
+            }
+            path if path.starts_with("/api/knowledge/projects/") => json!({ "query": "Whose is it?" }),
             "/api/ai/chat" | "/api/ai/chat/stream" => json!({ "message": "Hi" }),
             path if path.ends_with("/model") => json!({ "text": "Hi" }),
             path if path.starts_with("/api/v1/conversations") => {
@@ -417,7 +447,7 @@ impl Probe<'_> {
     }
 
     fn comparable(&self, text: &str) -> String {
-        let made_by_us = ["sess_", "turn_", "msg_", "resp_", "req_"];
+        let made_by_us = ["sess_", "turn_", "msg_", "resp_", "req_", "doc_"];
         let is_seconds =
             |word: &str| word.contains('.') && word.trim_start_matches(':').parse::<f64>().is_ok();
         let is_moment = |word: &str| word.starts_with("20") && word.ends_with('Z') && word.len() >= 20;
@@ -453,6 +483,7 @@ fn random_like(id: &str) -> String {
     let (prefix, rest) = id.split_once('_').map_or(("", id), |(prefix, _)| id.split_at(prefix.len() + 1));
     let other = |byte: u8| match byte {
         b'9' => '0',
+        b'f' => 'a',
         b'z' => 'a',
         b'Z' => 'A',
         byte if byte.is_ascii_alphanumeric() => char::from(byte + 1),

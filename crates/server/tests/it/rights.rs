@@ -38,6 +38,11 @@ fn needs(route: &str) -> Needs {
             // The ticket is the right.
             "/stream/{ticket}" => Needs::Nothing,
             "/api/v1/bots" => Needs::Scopes(&["chat", "assistants"]),
+            path if path.starts_with("/api/knowledge/projects/") => Needs::Scopes(&["chat", "documents"]),
+            path if path.starts_with("/api/knowledge/") && method == "GET" => {
+                Needs::Scopes(&["chat", "documents"])
+            }
+            path if path.starts_with("/api/knowledge/") => Needs::Scopes(&["documents"]),
             path if path.starts_with("/api/admin/") || path.starts_with("/auth/admin/") => {
                 Needs::Scopes(&["admin"])
             }
@@ -62,6 +67,7 @@ struct Ada {
     key: String,
     assistant: String,
     ticket: String,
+    document: String,
 }
 
 impl Ada {
@@ -87,13 +93,18 @@ impl Ada {
         let made = server.post(&format!("{CODEMIE}/assistants"), &new).bearer_auth(&key).send().await;
         let made: Value = made.expect("an answer").json().await.expect("JSON");
         let assistant = made["assistantId"].as_str().expect("an id").to_owned();
+        let new =
+            json!({ "projectId": "ada", "type": "doc", "content": "Ada's own text.", "filePath": "a.md" });
+        let kept = server.post("/api/knowledge/documents", &new).bearer_auth(&key).send().await;
+        let kept: Value = kept.expect("an answer").json().await.expect("JSON");
+        let document = kept["id"].as_str().expect("an id").to_owned();
         let sent = json!({ "content": "Hi", "conversation_id": "string", "redirect": false });
         let sent = server.post("/api/v1/messages/stream", &sent).bearer_auth(&key).send().await;
         let sent: Value = sent.expect("an answer").json().await.expect("JSON");
         let url = sent["data"]["stream_url"].as_str().expect("an address");
         let ticket = url.rsplit('/').next().expect("a ticket").to_owned();
         server.upstream.wait_idle().await;
-        let ada = Self { server, key, assistant, ticket };
+        let ada = Self { server, key, assistant, ticket, document };
         // Reading the stream would spend the ticket.
         tokio::time::timeout(PATIENCE, ada.answered()).await.expect("the answer is kept");
         ada
@@ -132,6 +143,7 @@ impl Ada {
             ("{keyId}", "key_unknown"),
             ("{projectId}", "ada"),
             ("{messageId}", "unknown"),
+            ("{documentId}", &self.document),
             ("{ticket}", &self.ticket),
             ("{conversationId}", if path.starts_with("/api/v1/") { "string" } else { SESSION }),
         ];
@@ -140,9 +152,14 @@ impl Ada {
         for field in ["message", "text", "name", "username", "id", "account", "label"] {
             body[field] = json!("again");
         }
-        for (field, value) in
-            [("content", "again"), ("conversation_id", "string"), ("bot_id", "0595933806de")]
-        {
+        for (field, value) in [
+            ("content", "again"),
+            ("conversation_id", "string"),
+            ("bot_id", "0595933806de"),
+            ("projectId", "ada"),
+            ("type", "doc"),
+            ("query", "again"),
+        ] {
             body[field] = json!(value);
         }
         let request = self.server.client.request(method.parse().expect("a method"), self.server.url(&path));
@@ -158,6 +175,7 @@ impl Ada {
             "/api/v1/conversations".to_owned(),
             "/api/v1/messages".to_owned(),
             format!("{CODEMIE}/assistants/id/{}", self.assistant),
+            "/api/knowledge/projects/ada/documents".to_owned(),
         ] {
             let answer = self.server.get(&path).bearer_auth(&self.key).send().await.expect("an answer");
             assert_eq!(answer.status(), 200, "{path}");

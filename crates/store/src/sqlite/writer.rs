@@ -9,7 +9,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::identity::{self, Change, Changed};
-use super::{assistants, conversations, open_turn, rows, store_error, values};
+use super::{assistants, conversations, knowledge, open_turn, rows, store_error, values};
 
 /// At most this many operations share a commit.
 const GROUP: usize = 256;
@@ -27,6 +27,7 @@ pub(super) enum Operation {
     Identity(Box<Change>, Reply<Stored<Changed>>),
     Assistant(assistants::Write, Reply<Stored<assistants::Written>>),
     Conversation(conversations::Write, Reply<Stored<bool>>),
+    Knowledge(Box<knowledge::Write>, Reply<Stored<Option<u64>>>),
 }
 
 /// What an operation came to: known within the transaction, told after its commit.
@@ -37,6 +38,7 @@ enum Outcome {
     Changed(Changed),
     Found(bool),
     Written(assistants::Written),
+    Version(Option<u64>),
 }
 
 pub(super) struct Writer {
@@ -151,6 +153,7 @@ async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Resul
             }
             Operation::Assistant(write, _) => Outcome::Written(assistants::apply(db, write).await?),
             Operation::Conversation(write, _) => Outcome::Found(conversations::apply(db, write).await?),
+            Operation::Knowledge(write, _) => Outcome::Version(knowledge::apply(db, write).await?),
             Operation::Identity(change, _) => Outcome::Changed(identity::apply(db, change).await?),
         });
     }
@@ -170,6 +173,7 @@ fn tell(operation: Operation, outcome: Outcome) {
         (Operation::CloseInterrupted(_, _, reply), Outcome::Count(count)) => drop(reply.send(Ok(count))),
         (Operation::Conversation(_, reply), Outcome::Found(found)) => drop(reply.send(Ok(found))),
         (Operation::Identity(_, reply), Outcome::Changed(changed)) => drop(reply.send(Ok(changed))),
+        (Operation::Knowledge(_, reply), Outcome::Version(version)) => drop(reply.send(Ok(version))),
         (operation, _) => {
             tell_failure(operation, StoreError::Failed("an outcome of another kind".to_owned()))
         }
@@ -184,6 +188,7 @@ fn tell_failure(operation: Operation, error: StoreError) {
         Operation::CloseInterrupted(_, _, reply) => drop(reply.send(Err(error))),
         Operation::Identity(_, reply) => drop(reply.send(Err(error))),
         Operation::Conversation(_, reply) => drop(reply.send(Err(error))),
+        Operation::Knowledge(_, reply) => drop(reply.send(Err(error))),
     }
 }
 

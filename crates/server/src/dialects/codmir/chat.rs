@@ -43,7 +43,8 @@ pub(super) async fn answer(
     if body.value.stream == Some(true) || wants_stream(&headers) {
         return start_stream(&app, &principal, standing, &headers, body, "/api/chat").await;
     }
-    let request = translate(body, &headers, "/api/chat", WhenUnread::Cancel)?;
+    let projects = projects(&app, &principal, body.value.project_id.as_deref()).await?;
+    let request = translate(body, &headers, "/api/chat", WhenUnread::Cancel, projects)?;
     let reply = app.chat.ask(&principal, request).await?.reply().await;
     whole(&reply)
 }
@@ -90,7 +91,8 @@ async fn start_stream(
 ) -> Result<Response, CodmirError> {
     let resumable = is_v2(headers);
     let when_unread = if resumable { WhenUnread::Continue } else { WhenUnread::Cancel };
-    let request = translate(body, headers, route, when_unread)?;
+    let projects = projects(app, principal, body.value.project_id.as_deref()).await?;
+    let request = translate(body, headers, route, when_unread, projects)?;
     let stream = app.chat.ask(principal, request).await?;
     if resumable {
         return Ok(resumable_stream(app, stream, 0, standing));
@@ -169,11 +171,23 @@ fn wants_stream(headers: &HeaderMap) -> bool {
     accepts("text/event-stream") && !accepts("application/json")
 }
 
+/// The projects whose documents the answer may rest on: the one that is named, if the caller may know of it.
+pub(super) async fn projects(
+    app: &App,
+    principal: &Principal,
+    named: Option<&str>,
+) -> Result<Vec<String>, CodmirError> {
+    let Some(name) = named else { return Ok(Vec::new()) };
+    check_text("projectId", name)?;
+    Ok(app.documents.project(principal, name).await?.into_iter().collect())
+}
+
 fn translate(
     Json { value: body, hash, .. }: Json<wire::ChatRequest>,
     headers: &HeaderMap,
     route: &'static str,
     when_unread: WhenUnread,
+    projects: Vec<String>,
 ) -> Result<TurnRequest, CodmirError> {
     check_texts(&body)?;
     check_model(body.model.as_deref())?;
@@ -211,7 +225,7 @@ fn translate(
         when_unread,
         keep: true,
         form: None,
-        projects: Vec::new(),
+        projects,
     })
 }
 

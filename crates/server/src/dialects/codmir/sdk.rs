@@ -7,7 +7,7 @@ use chat::turn::{Dialect, Follows, Input, Outcome, TurnRequest, WhenUnread};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::chat::{check_model, name_model};
+use super::chat::{check_model, name_model, projects};
 use super::encode::PlainText;
 use super::{CodmirError, wire};
 use crate::app::App;
@@ -28,7 +28,8 @@ pub(super) async fn answer(
     headers: HeaderMap,
     body: Json<wire::SdkRequest>,
 ) -> Result<Response, CodmirError> {
-    let request = translate(body, &headers, "/api/ai/chat")?;
+    let projects = projects(&app, &principal, body.value.project_id.as_deref()).await?;
+    let request = translate(body, &headers, "/api/ai/chat", projects)?;
     let reply = app.chat.ask(&principal, request).await?.reply().await;
     if let Outcome::Failed(failure) = reply.end.outcome {
         return Err(Error::from(failure).into());
@@ -52,7 +53,8 @@ pub(super) async fn stream(
     headers: HeaderMap,
     body: Json<wire::SdkRequest>,
 ) -> Result<Response, CodmirError> {
-    let request = translate(body, &headers, "/api/ai/chat/stream")?;
+    let projects = projects(&app, &principal, body.value.project_id.as_deref()).await?;
+    let request = translate(body, &headers, "/api/ai/chat/stream", projects)?;
     let stream = app.chat.ask(&principal, request).await?;
     stream.first_delta(app.chat.settings().head_wait).await?;
     let head = stream.head().clone();
@@ -70,13 +72,13 @@ fn translate(
     Json { value: body, hash, .. }: Json<wire::SdkRequest>,
     headers: &HeaderMap,
     route: &'static str,
+    projects: Vec<String>,
 ) -> Result<TurnRequest, CodmirError> {
     if body.message.trim().is_empty() {
         return Err(CodmirError::field("message", "message must not be empty"));
     }
     let context = body.context.as_ref().map(context_text);
     check_text("message", &body.message)?;
-    check_text("projectId", body.project_id.as_deref().unwrap_or_default())?;
     check_text("model", body.model.as_deref().unwrap_or_default())?;
     check_model(body.model.as_deref())?;
     check_text("context", context.as_deref().unwrap_or_default())?;
@@ -100,7 +102,7 @@ fn translate(
         when_unread: WhenUnread::Cancel,
         keep: true,
         form: None,
-        projects: Vec::new(),
+        projects,
     })
 }
 

@@ -1,0 +1,190 @@
+//! Documents and passages as JSON, field by field.
+
+use knowledge::library::Passage;
+use knowledge::store;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::knowledge::document_id;
+
+/// A text for a project.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = codmir::NewDocument)]
+pub(super) struct NewDocument {
+    /// The project; one that is not there is made.
+    pub(super) project_id: String,
+    /// `code`, `doc`, `architecture`, `remark` or `summary`.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// The text.
+    pub(super) content: String,
+    /// Its name in the project; the document that has it is replaced.
+    #[serde(default)]
+    pub(super) file_path: Option<String>,
+    /// Any words.
+    #[serde(default)]
+    pub(super) tags: Option<Vec<String>>,
+}
+
+/// A document that was put in.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = codmir::Document)]
+pub(super) struct Document<'a> {
+    pub(super) id: String,
+    pub(super) project_id: &'a str,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) content: &'a str,
+    pub(super) file_path: &'a str,
+    pub(super) tags: &'a [String],
+    pub(super) created_at: String,
+}
+
+/// What is searched for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = codmir::Search)]
+pub(super) struct Search {
+    /// Not empty.
+    pub(super) query: String,
+    /// 1 to 100, by default 10.
+    #[serde(default)]
+    pub(super) top_k: Option<usize>,
+    /// Documents of these types only.
+    #[serde(default)]
+    pub(super) types: Option<Vec<String>>,
+}
+
+/// A passage that was found.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codmir::Hit)]
+pub(super) struct Hit {
+    /// The document's id.
+    id: String,
+    /// 0 to 1.
+    score: f32,
+    document: HitDocument,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codmir::HitDocument)]
+struct HitDocument {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The passage.
+    content: String,
+    metadata: Metadata,
+}
+
+/// Where a passage stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = codmir::Metadata)]
+struct Metadata {
+    file_path: String,
+    /// By the ending of the path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<usize>,
+    /// Bytes of the document's extracted UTF-8 text.
+    start: usize,
+    end: usize,
+}
+
+impl From<Passage> for Hit {
+    fn from(Passage { stored, rank }: Passage) -> Self {
+        let metadata = Metadata {
+            language: language(&stored.path),
+            file_path: stored.path,
+            title: stored.title,
+            page: stored.chunk.page,
+            start: stored.chunk.span.start,
+            end: stored.chunk.span.end,
+        };
+        let document = HitDocument { kind: stored.kind.name(), content: stored.text, metadata };
+        Self { id: document_id(stored.document), score: rank.score.clamp(0.0, 1.0), document }
+    }
+}
+
+/// What a context is made for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = codmir::ContextRequest)]
+pub(super) struct ContextRequest {
+    /// Not empty.
+    pub(super) query: String,
+}
+
+/// Passages as one text.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codmir::Context)]
+pub(super) struct Context {
+    pub(super) context: String,
+}
+
+/// A page of documents.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = codmir::Documents)]
+pub(super) struct Documents {
+    pub(super) data: Vec<ListedDocument>,
+    /// Goes on with the next page, if there may be one.
+    pub(super) next_after: Option<String>,
+}
+
+/// A document as it is listed.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = codmir::ListedDocument)]
+pub(super) struct ListedDocument {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    file_path: String,
+    title: Option<String>,
+    tags: Vec<String>,
+    /// Bytes of the extracted text.
+    bytes: usize,
+    chunks: usize,
+}
+
+impl From<store::Listed> for ListedDocument {
+    fn from(store::Listed { id, label, title, bytes, chunks, .. }: store::Listed) -> Self {
+        let kind = label.kind.name();
+        Self { id: document_id(id), kind, file_path: label.path, title, tags: label.tags, bytes, chunks }
+    }
+}
+
+/// The language of a source file by the ending of its name.
+fn language(path: &str) -> Option<&'static str> {
+    let (_, ending) = path.rsplit_once('.')?;
+    Some(match ending.to_ascii_lowercase().as_str() {
+        "rs" => "rust",
+        "py" => "python",
+        "js" | "mjs" | "cjs" | "jsx" => "javascript",
+        "ts" | "mts" | "cts" | "tsx" => "typescript",
+        "java" => "java",
+        "kt" | "kts" => "kotlin",
+        "go" => "go",
+        "c" | "h" => "c",
+        "cc" | "cpp" | "cxx" | "hpp" => "cpp",
+        "cs" => "csharp",
+        "rb" => "ruby",
+        "php" => "php",
+        "swift" => "swift",
+        "sh" | "bash" => "shell",
+        "sql" => "sql",
+        "prisma" => "prisma",
+        "html" | "htm" => "html",
+        "css" => "css",
+        "json" => "json",
+        "yaml" | "yml" => "yaml",
+        "toml" => "toml",
+        "md" | "markdown" => "markdown",
+        _ => return None,
+    })
+}
