@@ -134,6 +134,15 @@ impl Vectors {
     }
 }
 
+/// How much the nearest of all chunks with a vector is nearer than they are on average.
+pub(super) fn lead(nearness: &[f32]) -> f32 {
+    let known = nearness.iter().filter(|nearness| **nearness != 0.0);
+    let (best, sum, count) = known.fold((f32::MIN, 0.0, 0.0), |(best, sum, count), nearness| {
+        (f32::max(best, *nearness), sum + nearness, count + 1.0)
+    });
+    if count > 0.0 { best - sum / count } else { 0.0 }
+}
+
 fn places(slot: Slot, dimensions: usize) -> Range<usize> {
     slot as usize * dimensions..(slot as usize + 1) * dimensions
 }
