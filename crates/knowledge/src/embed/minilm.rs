@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rten::{Model, NodeId, RunOptions, ThreadPool, ValueOrView};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, NdTensorView};
 use tokenizers::{Encoding, Tokenizer, TruncationParams};
@@ -34,6 +34,7 @@ pub struct MiniLm {
 /// A thread of its own for each purpose, so that a question never waits for the passages of an upload.
 #[derive(Clone)]
 struct Lane {
+    threads: usize,
     pool: Arc<ThreadPool>,
     turns: Arc<Semaphore>,
 }
@@ -48,11 +49,18 @@ struct Network {
 impl MiniLm {
     /// Reads the weights at `path`; takes a tenth of a second.
     pub fn load(path: &Path) -> Result<Self, EmbedError> {
-        let model = Model::load_file(path).map_err(|error| EmbedError::Unreadable(error.into()))?;
+        // Weights in the order that products read them: some 20 MB more, and a question takes half the time.
+        let model = ModelOptions::with_all_ops().prepack_weights(true).load_file(path);
+        let model = model.map_err(|error| EmbedError::Unreadable(error.into()))?;
         let network = Network::new(model).map_err(EmbedError::Unreadable)?;
         let spare =
             std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
         Ok(Self { network: Arc::new(network), questions: Lane::new(1), passages: Lane::new(spare) })
+    }
+
+    /// How many threads compute passages.
+    pub fn threads(&self) -> usize {
+        self.passages.threads
     }
 
     /// The vectors of `texts`, computed on this thread's account: the caller waits.
@@ -100,7 +108,11 @@ impl std::fmt::Debug for MiniLm {
 
 impl Lane {
     fn new(threads: usize) -> Self {
-        Self { pool: Arc::new(ThreadPool::with_num_threads(threads)), turns: Arc::new(Semaphore::new(1)) }
+        Self {
+            threads,
+            pool: Arc::new(ThreadPool::with_num_threads(threads)),
+            turns: Arc::new(Semaphore::new(1)),
+        }
     }
 }
 

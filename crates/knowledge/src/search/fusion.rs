@@ -140,17 +140,25 @@ fn scaled_if_known(scores: &[Option<f32>]) -> Vec<Option<f32>> {
 
 /// The best slots of those with a score, the best first.
 fn best(scores: &[f32], depth: usize) -> Vec<Slot> {
-    let mut slots: Vec<Slot> =
-        (0..).zip(scores).filter(|(_, score)| **score > 0.0).map(|(slot, _)| slot).collect();
     let better = |one: &Slot, other: &Slot| {
         scores[*other as usize].total_cmp(&scores[*one as usize]).then(one.cmp(other))
     };
-    if slots.len() > depth {
-        slots.select_nth_unstable_by(depth, better);
-        slots.truncate(depth);
+    // Whatever is not above the worst of those kept can't be among the best, which spares nearly all a look.
+    let mut kept: Vec<Slot> = Vec::with_capacity(2 * depth);
+    let mut worst = 0.0;
+    for (slot, score) in (0..).zip(scores) {
+        if *score > worst {
+            kept.push(slot);
+            if kept.len() == 2 * depth {
+                kept.select_nth_unstable_by(depth - 1, better);
+                kept.truncate(depth);
+                worst = scores[kept[depth - 1] as usize];
+            }
+        }
     }
-    slots.sort_unstable_by(better);
-    slots
+    kept.sort_unstable_by(better);
+    kept.truncate(depth);
+    kept
 }
 
 fn sort(ranked: &mut [(Slot, Rank)]) {
