@@ -20,6 +20,8 @@ const MAX_TOKENS: usize = 256;
 const DIMENSIONS: usize = 384;
 /// Longer words are for no reader, and an endless one must not cost memory.
 const MAX_BYTES: usize = 16 * 1024;
+/// As `nice` says it.
+const LEAST_URGENT: i32 = 10;
 /// More texts at once gain nothing, and keep a question waiting.
 const BATCH: usize = 8;
 
@@ -55,7 +57,11 @@ impl MiniLm {
         let network = Network::new(model).map_err(EmbedError::Unreadable)?;
         let spare =
             std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
-        Ok(Self { network: Arc::new(network), questions: Lane::new(1), passages: Lane::new(spare) })
+        Ok(Self {
+            network: Arc::new(network),
+            questions: Lane::new(1),
+            passages: Lane::behind_all_else(spare),
+        })
     }
 
     /// How many threads compute passages.
@@ -113,6 +119,18 @@ impl Lane {
             pool: Arc::new(ThreadPool::with_num_threads(threads)),
             turns: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// Its threads get what others leave: an upload must not slow down a chat. Where the system does not let them step
+    /// back they are as others.
+    fn behind_all_else(threads: usize) -> Self {
+        let lane = Self::new(threads);
+        let step_back = |_: rayon::BroadcastContext<'_>| rustix::process::nice(LEAST_URGENT).is_ok();
+        let stepped_back = lane.pool.run(|| rayon::broadcast(step_back));
+        if stepped_back.contains(&false) {
+            tracing::debug!("the threads that embed passages are as urgent as others");
+        }
+        lane
     }
 }
 

@@ -2,3 +2,4 @@
 
 mod embedder;
 mod library;
+mod quality;
