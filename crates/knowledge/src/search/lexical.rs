@@ -110,36 +110,40 @@ impl Lexical {
             documents: vec![0.0; self.documents.len()],
             ceiling: 0.0,
         };
+        let mean = self.living.terms as f32 / self.living.chunks.max(1) as f32;
+        let damping: Vec<f32> = self.lengths.iter().map(|length| damping(*length, mean)).collect();
         for postings in question.iter().filter_map(|term| self.terms.get(term)) {
-            self.score(postings, &mut scores);
+            self.score(postings, &damping, &mut scores);
         }
         scores
     }
 
-    fn score(&self, postings: &Postings, scores: &mut Scores) {
-        let mean = |texts: u32| (self.living.terms as f32 / texts.max(1) as f32).max(1.0);
-        let (mean_chunk, mean_document) = (mean(self.living.chunks), mean(self.living.documents));
-        let chunks = postings.slots.iter().filter(|slot| self.is_alive(**slot)).count();
+    fn score(&self, postings: &Postings, damping: &[f32], scores: &mut Scores) {
+        let has_holes = self.empty_slots() > 0;
+        let is_there = |slot: &Slot| !has_holes || self.is_alive(*slot);
+        let chunks = match has_holes {
+            true => postings.slots.iter().filter(|slot| self.is_alive(**slot)).count(),
+            false => postings.slots.len(),
+        };
         let rarity = rarity(chunks, self.living.chunks);
         scores.ceiling += rarity;
 
-        let mut documents: Vec<(u32, u32)> = Vec::new();
-        for (slot, count) in postings.slots.iter().zip(&postings.counts) {
-            let parent = self.parents[*slot as usize];
-            if self.documents[parent as usize].is_none() {
-                continue;
-            }
-            let count = u32::from(*count);
-            scores.chunks[*slot as usize] += rarity * weight(count, self.lengths[*slot as usize], mean_chunk);
+        let mut documents: Vec<(u32, f32)> = Vec::new();
+        let found = postings.slots.iter().zip(&postings.counts);
+        for (slot, count) in found.filter(|(slot, _)| is_there(slot)) {
+            let (place, count) = (*slot as usize, f32::from(*count));
+            scores.chunks[place] += rarity * count / (count + damping[place]);
+            let parent = self.parents[place];
             match documents.last_mut().filter(|(last, _)| *last == parent) {
                 Some((_, sum)) => *sum += count,
                 None => documents.push((parent, count)),
             }
         }
         let rarity = self::rarity(documents.len(), self.living.documents);
+        let mean = self.living.terms as f32 / self.living.documents.max(1) as f32;
         for (document, count) in documents {
             let length = self.documents[document as usize].unwrap_or_default();
-            scores.documents[document as usize] += rarity * weight(count, length, mean_document);
+            scores.documents[document as usize] += rarity * count / (count + self::damping(length, mean));
         }
     }
 
@@ -155,9 +159,9 @@ fn rarity(having: usize, all: u32) -> f32 {
     (1.0 + (all - having + 0.5).max(0.0) / (having + 0.5)).ln()
 }
 
-fn weight(count: u32, length: u32, mean: f32) -> f32 {
-    let count = count as f32;
-    count / (count + SATURATION * (1.0 - LENGTH + LENGTH * length as f32 / mean))
+/// What is held against a text of a length.
+fn damping(length: u32, mean: f32) -> f32 {
+    SATURATION * (1.0 - LENGTH + LENGTH * length as f32 / mean.max(1.0))
 }
 
 fn index(length: usize) -> u32 {

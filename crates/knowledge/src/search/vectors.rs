@@ -1,13 +1,18 @@
 //! Meaning: every vector is compared with the question's, which at eight bits a number is quicker than any index for
 //! some hundred thousand, and exact.
 
+use std::num::NonZero;
 use std::ops::Range;
+use std::thread;
 
 use super::lexical::Slot;
 
 /// The question keeps more bits: it costs nothing, and products still fit into 32.
 const QUESTION_LIMIT: f32 = 2047.0;
 const LIMIT: f32 = 127.0;
+/// More threads would wait for the memory, and fewer rows are done before a thread has started.
+const MOST_THREADS: usize = 4;
+const WORTH_A_THREAD: usize = 8_000;
 /// How much it counts against a text to be like others that were found.
 const CROWDING: f32 = 0.15;
 /// Among how many, and to how many of them.
@@ -95,9 +100,23 @@ impl Vectors {
         let most = question.iter().fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
         let unit = most / QUESTION_LIMIT;
         let question: Vec<i16> = question.iter().map(|value| (value / unit).round() as i16).collect();
-        let rows = self.numbers.chunks_exact(self.dimensions);
-        let score = |(row, scale): (&[i8], &f32)| product(row, &question) as f32 * unit * scale;
-        rows.zip(&self.scales).map(score).collect()
+        let part = |numbers: &[i8], scales: &[f32]| -> Vec<f32> {
+            let rows = numbers.chunks_exact(self.dimensions).zip(scales);
+            rows.map(|(row, scale)| product(row, &question) as f32 * unit * scale).collect()
+        };
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
+        let rows = self.scales.len().div_ceil(threads).max(WORTH_A_THREAD);
+        let mut parts = self.numbers.chunks(rows * self.dimensions).zip(self.scales.chunks(rows));
+        let first = parts.next();
+        thread::scope(|scope| {
+            let others: Vec<_> =
+                parts.map(|(numbers, scales)| scope.spawn(move || part(numbers, scales))).collect();
+            let mut scores = first.map(|(numbers, scales)| part(numbers, scales)).unwrap_or_default();
+            for other in others {
+                scores.extend(other.join().expect("a product of numbers does not panic"));
+            }
+            scores
+        })
     }
 
     /// Scores candidates more finely than [`Vectors::scores`]; nothing for one without a vector.
@@ -134,6 +153,15 @@ impl Vectors {
     }
 }
 
+/// How much the nearest of all chunks with a vector is nearer than they are on average.
+pub(super) fn lead(nearness: &[f32]) -> f32 {
+    let known = nearness.iter().filter(|nearness| **nearness != 0.0);
+    let (best, sum, count) = known.fold((f32::MIN, 0.0, 0.0), |(best, sum, count), nearness| {
+        (f32::max(best, *nearness), sum + nearness, count + 1.0)
+    });
+    if count > 0.0 { best - sum / count } else { 0.0 }
+}
+
 fn places(slot: Slot, dimensions: usize) -> Range<usize> {
     slot as usize * dimensions..(slot as usize + 1) * dimensions
 }
@@ -151,9 +179,12 @@ fn product_of(one: &[f32], other: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// Written so that the compiler makes it parallel: eight bits widen to sixteen, which multiply and add in pairs.
+/// Written so that the compiler makes it parallel: eight bits widen to sixteen, which multiply and add in pairs. Nothing
+/// overflows: 127 times 2047 fits into 32 bits eight thousand times.
 fn product(row: &[i8], question: &[i16]) -> i32 {
-    row.iter().zip(question).map(|(one, other)| i32::from(i16::from(*one)) * i32::from(*other)).sum()
+    row.iter().zip(question).fold(0, |sum: i32, (one, other)| {
+        sum.wrapping_add(i32::from(i16::from(*one)).wrapping_mul(i32::from(*other)))
+    })
 }
 
 #[cfg(test)]

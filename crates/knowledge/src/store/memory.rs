@@ -39,10 +39,14 @@ impl MemoryStore {
 }
 
 impl Project {
-    fn changed(&mut self) -> u64 {
+    /// After something went, vectors that nothing uses go too.
+    fn changed(&mut self, gone: bool) -> u64 {
+        self.version += 1;
+        if !gone {
+            return self.version;
+        }
         let used: HashSet<Key> = self.entries().map(|entry| entry.key).collect();
         self.vectors.retain(|(_, key), _| used.contains(key));
-        self.version += 1;
         self.version
     }
 
@@ -80,15 +84,17 @@ impl KnowledgeStore for MemoryStore {
     async fn put(&self, project: &str, document: StoredDocument) -> Result<u64, StoreError> {
         let mut projects = self.projects();
         let project = projects.entry(project.to_owned()).or_default();
+        let before = project.documents.len();
         project.documents.retain(|_, other| other.label.path != document.label.path);
+        let gone = project.documents.len() < before;
         project.documents.insert(document.id, document);
-        Ok(project.changed())
+        Ok(project.changed(gone))
     }
 
     async fn remove(&self, project: &str, document: DocumentId) -> Result<Option<u64>, StoreError> {
         let mut projects = self.projects();
         let Some(project) = projects.get_mut(project) else { return Ok(None) };
-        Ok(project.documents.remove(&document).map(|_| project.changed()))
+        Ok(project.documents.remove(&document).map(|_| project.changed(true)))
     }
 
     async fn find(&self, project: &str, path: &str) -> Result<Option<Summary>, StoreError> {

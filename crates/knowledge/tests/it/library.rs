@@ -151,14 +151,18 @@ impl Given {
         let tasks = Tasks::new();
         let mut events = library.events();
         library.start(&tasks);
-        while events.recv().await.unwrap().status.vectors < vectors {}
+        while events.recv().await.expect("the library tells what it did").status.vectors < vectors {}
         assert!(tasks.close(Duration::from_secs(60)).await);
-        assert_eq!(library.status(project).await.unwrap().vectors, vectors);
+        let status = library.status(project).await.expect("a store in memory answers");
+        assert_eq!(status.vectors, vectors);
     }
 }
 
 async fn search(library: &Library, project: &str, text: &str) -> Vec<Passage> {
-    library.search(project, Query { text, limit: 10, types: &[], budget: 100_000 }).await.unwrap()
+    library
+        .search(project, Query { text, limit: 10, types: &[], budget: 100_000 })
+        .await
+        .expect("a store in memory answers")
 }
 
 fn shown(passages: &[Passage]) -> Vec<(&str, &str)> {

@@ -6,4 +6,5 @@ mod files;
 mod formats;
 mod hostile;
 mod library;
+mod quality;
 mod reading;
