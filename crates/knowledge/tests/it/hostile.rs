@@ -281,6 +281,16 @@ async fn a_process_that_does_not_answer_is_killed_when_its_time_is_over() {
 }
 
 #[tokio::test]
+async fn large_text_is_read_under_the_same_limits() {
+    let brackets = "[".repeat(8 * MIB as usize);
+    let limits = Limits { memory: 64 * MIB, ..Limits::default() };
+    let refused = read_within(limits, "brackets.md", brackets.as_bytes()).await.unwrap_err();
+    assert!(matches!(refused, ExtractError::TooMuchMemory { mib: 64 }), "{refused}");
+    let words = "pears and plums\n".repeat(200_000);
+    assert_eq!(read_within(Limits::default(), "words.txt", words.as_bytes()).await.unwrap().text, words);
+}
+
+#[tokio::test]
 async fn an_archive_has_its_time_in_all() {
     let limits = Limits { whole_time: Duration::ZERO, ..Limits::default() };
     let file = zip(&[("a.txt", b"a"), ("b.txt", b"b")]);
