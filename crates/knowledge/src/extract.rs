@@ -126,6 +126,26 @@ pub struct Table {
 }
 
 /// Reads files: small text at once, all else one at a time, so that hostile files together cost no more than one.
+///
+/// ```
+/// # use std::io::Write;
+/// # use knowledge::extract::{Extractor, Limits};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let mut file = tempfile::tempfile()?;
+/// file.write_all(b"# Pears\n\nA pear is sweet.\n")?;
+///
+/// let extractor = Extractor::new(std::env::current_exe()?, Limits::default(), &chat::Tasks::new());
+/// let mut parts = extractor.extract("fruit/pears.md", file).await;
+/// while let Some(part) = parts.next().await {
+///     match part.extracted {
+///         Ok(document) => assert_eq!(document.title.as_deref(), Some("Pears")),
+///         Err(reason) => println!("{}: {reason}", part.path),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Extractor {
     program: PathBuf,

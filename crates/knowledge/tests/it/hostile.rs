@@ -193,8 +193,13 @@ async fn xml_with_entities_is_refused_before_they_grow() {
     let external =
         r#"<!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]><w:document><w:t>&a;</w:t></w:document>"#;
     let undeclared = "<w:document><w:t>&a;</w:t></w:document>";
-    for document in [laughs, external, undeclared] {
-        let said = refusal("laughs.docx", &docx_of(document)).await;
+    let files = [laughs, external, undeclared].map(|document| ("laughs.docx", docx_of(document)));
+    let sheet = zip(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("xl/workbook.xml", br#"<!DOCTYPE d [<!ENTITY a "ha">]><workbook>&a;</workbook>"#),
+    ]);
+    for (name, file) in files.into_iter().chain([("laughs.xlsx", sheet)]) {
+        let said = refusal(name, &file).await;
         assert_eq!(
             said,
             "the file's XML declares a document type, which office programs never do; save it anew in one"
