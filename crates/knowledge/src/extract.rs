@@ -193,8 +193,9 @@ impl Extractor {
             return Ok(Parts::ready(path.to_owned(), Ok(on_a_blocking_thread(read).await?)));
         }
         let turn = tokio::select! {
-            turn = self.turns.clone().acquire_owned() => turn.map_err(|_| ExtractError::Stopping)?,
+            biased;
             () = self.closing.cancelled() => return Err(ExtractError::Stopping),
+            turn = self.turns.clone().acquire_owned() => turn.map_err(|_| ExtractError::Stopping)?,
         };
         let (program, limits, closing) = (self.program.clone(), self.limits.clone(), self.closing.clone());
         Ok(Parts::child(program, path.to_owned(), file, limits, closing, turn))
