@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("knowledge", &["chat"]),
     ("providers", &["chat"]),
     ("store", &["chat", "identity", "knowledge"]),
-    ("server", &["chat", "identity", "providers", "store"]),
+    ("server", &["chat", "identity", "knowledge", "providers", "store"]),
     ("testkit", &["chat", "identity"]),
     ("xtask", &[]),
 ];
