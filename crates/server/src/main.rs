@@ -1,10 +1,12 @@
-//! The binary `latimer`: reads the command line and hands over; or reads a file, as its own child process.
+//! The binary `latimer`: reads the command line and hands over, unless it was started to read a file for another one.
 
 use std::process::ExitCode;
 
+use knowledge::extract::worker;
+
 fn main() -> ExitCode {
-    if knowledge::extract::worker::is_asked_for() {
-        return knowledge::extract::worker::main();
+    if worker::is_asked_for() {
+        return worker::main();
     }
     server::cli::main()
 }

@@ -75,7 +75,7 @@ async fn measure(path: &Path, model: MiniLm) -> anyhow::Result<()> {
 /// Puts the documents in and waits for their vectors.
 async fn ingest(library: &Library, collection: &Collection) -> anyhow::Result<usize> {
     for document in &collection.documents {
-        library.ingest(&collection.name, &document.id, document.extracted()).await?;
+        library.ingest(&collection.name, document.id.as_str(), document.extracted()).await?;
     }
     let tasks = Tasks::new();
     let mut events = library.events();

@@ -11,6 +11,10 @@ use super::format::Format;
 use super::limits::{Inflation, Limits};
 use super::{Extracted, document, path};
 
+/// Where a document type stands, if there is one: before the first element.
+const PROLOG: u64 = 4_096;
+const DOCUMENT_TYPE: &[u8] = b"<!DOCTYPE";
+
 /// A ZIP archive, or an office file, which is one inside.
 pub(super) struct Archive<R> {
     zip: ZipArchive<BufReader<R>>,
@@ -75,16 +79,23 @@ impl<R: Read + Seek> Archive<R> {
         }
     }
 
-    /// Unpacks every entry to nowhere, so that what comes out of all is known before a parser takes it into memory.
+    /// Unpacks every entry to nowhere, so that what comes out of all is known before a parser takes it into memory, and
+    /// none declares a document type.
     pub(super) fn weigh(&mut self, limits: &Limits) -> Result<(), ExtractError> {
         let inflation = Inflation::new(limits);
         for entry in 0..self.zip.len() {
             let entry = self.zip.by_index(entry).map_err(|error| fault(&error, "ZIP archive"))?;
-            let copied = io::copy(&mut inflation.counted(entry), &mut io::sink());
+            let mut bytes = inflation.counted(entry);
+            let mut head = Vec::new();
+            let read = bytes.by_ref().take(PROLOG).read_to_end(&mut head);
+            let copied = read.and_then(|_| io::copy(&mut bytes, &mut io::sink()));
             if inflation.is_spent() {
                 return Err(limits.too_much_inflated());
             }
             copied.map_err(|_| ExtractError::damaged("ZIP archive"))?;
+            if head.windows(DOCUMENT_TYPE.len()).any(|window| window == DOCUMENT_TYPE) {
+                return Err(ExtractError::DocumentType);
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::decode::decode;
 use super::error::ExtractError;
 use super::format::{Content, Format, HEAD, agreed, content};
 use super::limits::{Inflation, Limits};
@@ -44,7 +45,7 @@ fn read(
             Err(ExtractError::NestedArchive)
         }
         Content::Text => {
-            let format = Format::of_text(name, &String::from_utf8_lossy(&head))?;
+            let format = Format::of_text(name, &decode(head, None))?;
             plain::extract(format, whole(source, limits)?, limits)
         }
     }

@@ -17,6 +17,9 @@ use super::{Extracted, Kind};
 /// How much is tokenized before a look at the limits.
 const PIECE: usize = 64 * 1_024;
 
+/// What stands in a heading to be clicked on and not to be read.
+const ANCHORS: [&str; 4] = ["\u{a7}", "\u{b6}", "#", "\u{1f517}"];
+
 /// Where a page says its encoding, if it does.
 const DECLARED_WITHIN: usize = 1_024;
 
@@ -150,6 +153,9 @@ impl<'a> State<'a> {
         if self.skipped.is_some() || (self.scope == Scope::Main && self.main == 0) {
             return Ok(());
         }
+        if self.writer.is_in_heading() && ANCHORS.contains(&text.trim()) {
+            return Ok(());
+        }
         if self.pre > 0 { self.writer.verbatim(text) } else { self.writer.text(text) }
     }
 
@@ -178,7 +184,7 @@ impl<'a> State<'a> {
             "p" | "div" | "section" | "header" | "footer" | "aside" | "nav" | "ul" | "ol" | "dl"
             | "blockquote" | "figure" | "figcaption" | "address" | "fieldset" | "form" | "details" | "hr"
             | "body" | "caption" | "center" | "hgroup" | "dialog" => self.writer.block(),
-            "img" | "input" | "button" | "label" | "select" => self.writer.space(),
+            "img" | "input" | "label" => self.writer.space(),
             _ => self.table_tag(name, is_start)?,
         }
         Ok(())
@@ -264,6 +270,8 @@ impl<'a> State<'a> {
                 | "audio"
                 | "video"
                 | "textarea"
+                | "button"
+                | "select"
         );
         let is_menu = matches!(name, "nav" | "footer" | "aside");
         let has = |attribute: &str, value: Option<&str>| {
@@ -312,7 +320,7 @@ mod tests {
     #[test]
     fn a_reader_sees_text_headings_and_tables_but_no_scripts_and_menus() {
         let page = "<!DOCTYPE html><html><head><title>Pears &amp; plums</title><style>p{}</style></head><body>\
-            <nav><a>Home</a></nav><h1>Fruit\n <em>trees</em></h1><p>A pear<br>is sweet.</p>\
+            <nav><a>Home</a></nav><h1><a href='#f'>#</a>Fruit\n <em>trees</em><button>Copy</button></h1><p>A pear<br>is sweet.</p>\
             <script>var a = '<p>no</p>';</script><ul><li>one<li>two</ul>\
             <table><tr><th>fruit</th><th>price</th></tr><tr><td>pear</td><td>3 &euro;</td></tr><tr><td>plum<td><p>4</p><p>or 5</p></table>\
             <pre>let a =\n    1;</pre><p>End";

@@ -100,11 +100,12 @@ impl ChildSource {
             let running = self.running.as_mut()?;
             let begin = Instant::now();
             let told = tokio::select! {
-                told = running.next() => told,
+                biased;
                 () = self.closing.cancelled() => {
                     self.running = None;
                     return Some(Part { path: self.path.clone(), extracted: Err(ExtractError::Stopping) });
                 }
+                told = running.next() => told,
             };
             self.waited += begin.elapsed();
             if self.waited > self.limits.whole_time {

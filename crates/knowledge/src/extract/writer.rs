@@ -159,6 +159,10 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    pub(super) fn is_in_heading(&self) -> bool {
+        self.heading.is_some()
+    }
+
     /// A heading in one piece.
     pub(super) fn heading(&mut self, level: u8, text: &str) -> Result<(), ExtractError> {
         self.start_heading(level);

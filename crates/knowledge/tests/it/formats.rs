@@ -104,9 +104,19 @@ async fn a_page_that_is_turned_reads_like_any_other() {
 }
 
 #[tokio::test]
+async fn the_invisible_text_under_a_scan_is_read() {
+    assert_eq!(
+        read("scan.pdf", &pdf(&["BT 3 Tr /F1 11 Tf 50 700 Td (Seen by a scanner) Tj ET"])).await.text,
+        "Seen by a scanner"
+    );
+}
+
+#[tokio::test]
 async fn rich_text_and_web_pages_are_read_by_their_bytes_even_without_an_ending() {
     assert_eq!(read("note", b"{\\rtf1 Hello}").await.text, "Hello");
     assert_eq!(read("page", b"<!doctype html><p>Hello").await.text, "Hello");
+    let wide: Vec<u8> = "\u{feff}<!doctype html><p>Hello".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(read("page", &wide).await.text, "Hello");
 }
 
 #[tokio::test]

@@ -193,8 +193,13 @@ async fn xml_with_entities_is_refused_before_they_grow() {
     let external =
         r#"<!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]><w:document><w:t>&a;</w:t></w:document>"#;
     let undeclared = "<w:document><w:t>&a;</w:t></w:document>";
-    for document in [laughs, external, undeclared] {
-        let said = refusal("laughs.docx", &docx_of(document)).await;
+    let files = [laughs, external, undeclared].map(|document| ("laughs.docx", docx_of(document)));
+    let sheet = zip(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("xl/workbook.xml", br#"<!DOCTYPE d [<!ENTITY a "ha">]><workbook>&a;</workbook>"#),
+    ]);
+    for (name, file) in files.into_iter().chain([("laughs.xlsx", sheet)]) {
+        let said = refusal(name, &file).await;
         assert_eq!(
             said,
             "the file's XML declares a document type, which office programs never do; save it anew in one"
@@ -274,10 +279,23 @@ async fn the_death_of_a_parser_is_an_error_of_one_entry() {
 }
 
 #[tokio::test]
-async fn a_process_that_does_not_answer_is_killed_when_its_time_is_over() {
-    let limits = Limits { time: Duration::ZERO, ..Limits::default() };
-    let refused = read_within(limits, "slow.pdf", &pdf(&[&line("a", 11, 700)])).await.unwrap_err();
-    assert!(matches!(refused, ExtractError::TooSlow { .. }));
+async fn a_file_that_would_take_minutes_is_given_up_when_its_time_is_over() {
+    // Each attribute is compared with all before it.
+    let attributes: String = (0..300_000).map(|number| format!(" a{number}")).collect();
+    let page = format!("<p{attributes}>never read");
+    let limits = Limits { time: Duration::from_millis(50), ..Limits::default() };
+    let refused = read_within(limits, "slow.html", page.as_bytes()).await.unwrap_err();
+    assert!(matches!(refused, ExtractError::TooSlow { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn large_text_is_read_under_the_same_limits() {
+    let brackets = "[".repeat(8 * MIB as usize);
+    let limits = Limits { memory: 64 * MIB, ..Limits::default() };
+    let refused = read_within(limits, "brackets.md", brackets.as_bytes()).await.unwrap_err();
+    assert!(matches!(refused, ExtractError::TooMuchMemory { mib: 64 }), "{refused}");
+    let words = "pears and plums\n".repeat(200_000);
+    assert_eq!(read_within(Limits::default(), "words.txt", words.as_bytes()).await.unwrap().text, words);
 }
 
 #[tokio::test]
@@ -310,10 +328,14 @@ async fn reading_ends_when_the_server_stops() {
     let tasks = chat::Tasks::new();
     let program = env!("CARGO_BIN_EXE_extract-worker").into();
     let extractor = knowledge::extract::Extractor::new(program, Limits::default(), &tasks);
+    let mut begun = extractor.extract("a.pdf", file(&pdf(&[&line("a", 11, 700)]))).await;
     tasks.closing().cancel();
+    assert!(matches!(begun.next().await.unwrap().extracted, Err(ExtractError::Stopping)));
+    assert!(begun.next().await.is_none());
     let mut parts = extractor.extract("a.pdf", file(&pdf(&[&line("a", 11, 700)]))).await;
     let told = parts.next().await.unwrap().extracted;
-    assert!(told.is_ok() || matches!(told, Err(ExtractError::Stopping)));
+    assert!(matches!(told, Err(ExtractError::Stopping)));
+    assert!(parts.next().await.is_none());
 }
 
 #[tokio::test]

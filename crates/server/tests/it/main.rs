@@ -27,6 +27,7 @@ mod ownership;
 mod program;
 mod public_address;
 mod rate_limit;
+mod reading_files;
 mod revocation;
 mod rights;
 mod secrets;
