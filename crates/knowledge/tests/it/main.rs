@@ -2,4 +2,6 @@
 
 mod embedder;
 mod library;
+#[cfg(feature = "embedded-vectors")]
+mod minilm;
 mod quality;
