@@ -6,5 +6,7 @@ mod files;
 mod formats;
 mod hostile;
 mod library;
+#[cfg(feature = "embedded-vectors")]
+mod minilm;
 mod quality;
 mod reading;
