@@ -4,6 +4,7 @@
 
 mod data_dir;
 mod durability;
+mod knowledge;
 mod place;
 mod schema;
 mod suite;
