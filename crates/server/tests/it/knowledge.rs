@@ -59,6 +59,8 @@ impl Shop {
         let path = format!("/api/knowledge/documents/{id}?start={start}&end={end}");
         let text = self.by_owner(self.server.get(&path)).send().await.expect("an answer");
         assert_eq!(text.status(), 200);
+        assert_eq!(text.headers()["content-type"], "text/plain; charset=utf-8");
+        assert_eq!(text.headers()["x-content-type-options"], "nosniff");
         text.text().await.expect("text")
     }
 }

@@ -3,6 +3,7 @@
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::X_CONTENT_TYPE_OPTIONS;
 use knowledge::library::{self, Query as Search};
 use knowledge::store::{DocumentType, Listed};
 use utoipa_axum::router::OpenApiRouter;
@@ -155,14 +156,16 @@ async fn read(
     Caller(principal): Caller,
     PathId(id, _): PathId,
     RawQuery(query): RawQuery,
-) -> Result<String, CodmirError> {
+) -> Result<Response, CodmirError> {
     let query = Query::parse(query.as_deref())?;
     let start = number(&query, "start")?.unwrap_or_default();
     let end = number(&query, "end")?.unwrap_or_else(|| start.saturating_add(LARGEST_READ));
     if end.saturating_sub(start) > LARGEST_READ {
         return Err(CodmirError::field("end", format!("at most {LARGEST_READ} bytes are read at once")));
     }
-    Ok(app.documents.text(&principal, &id, start..end).await?)
+    let text = app.documents.text(&principal, &id, start..end).await?;
+    // Whoever wrote the document may have meant it for a browser.
+    Ok(([(X_CONTENT_TYPE_OPTIONS, "nosniff")], text).into_response())
 }
 
 /// Removes a document; it is found no more once this has answered.
