@@ -31,12 +31,13 @@ pub struct Support {
 /// A sentence with a number that its source has not is no echo of it, whatever else they share.
 pub fn cite(answer: &str, passages: &[&str]) -> Vec<Support> {
     let language = Language::guess(&passages.join("\n"));
-    let sources: Vec<Source> = (0..)
+    let sources: Vec<Source<'_>> = (0..)
         .zip(passages)
         .flat_map(|(passage, text)| {
             sentences(text).map(move |quote| Source {
                 passage,
                 words: words_of(&text[quote.clone()], language),
+                numbers: numbers(&text[quote.clone()]),
                 quote,
             })
         })
@@ -45,24 +46,22 @@ pub fn cite(answer: &str, passages: &[&str]) -> Vec<Support> {
     let support = |answer_span: Range<usize>| {
         let said = words_of(&answer[answer_span.clone()], language);
         let numbers = numbers(&answer[answer_span.clone()]);
-        let says_the_numbers = |source: &&Source| {
-            let theirs = self::numbers(&passages[source.passage][source.quote.clone()]);
-            numbers.iter().all(|number| theirs.contains(number))
-        };
-        let scored = |source: &'_ Source| (rarity.shared(&said, &source.words), source.clone());
-        let best = sources.iter().filter(says_the_numbers).map(scored);
+        let numbered = sources.iter().filter(|source| numbers.is_subset(&source.numbers));
+        let best = numbered.map(|source| (rarity.shared(&said, &source.words), source));
         let (score, source) = best.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
         let holds = said.len() >= LEAST_WORDS && score >= ENOUGH;
-        holds.then_some(Support { passage: source.passage, quote: source.quote, answer: answer_span, score })
+        let quote = source.quote.clone();
+        holds.then_some(Support { passage: source.passage, quote, answer: answer_span, score })
     };
     sentences(answer).filter_map(support).collect()
 }
 
-#[derive(Debug, Clone)]
-struct Source {
+/// A sentence of a passage.
+struct Source<'a> {
     passage: usize,
     quote: Range<usize>,
     words: HashSet<Term>,
+    numbers: HashSet<&'a str>,
 }
 
 /// How much each word tells: the fewer sentences have it, the more.
@@ -72,7 +71,7 @@ struct Rarity {
 }
 
 impl Rarity {
-    fn of(sources: &[Source]) -> Self {
+    fn of(sources: &[Source<'_>]) -> Self {
         let mut with = HashMap::new();
         for word in sources.iter().flat_map(|source| &source.words) {
             *with.entry(*word).or_default() += 1.0;
