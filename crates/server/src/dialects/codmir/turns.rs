@@ -202,7 +202,7 @@ fn history_message(message: HistoryMessage) -> wire::HistoryMessage {
         model,
         provider,
         usage: message.usage.as_ref().map(usage),
-        citations: citations.into_iter().map(wire::Citation::from).collect(),
+        citations: citations.iter().map(wire::Citation::from).collect(),
         feedback: None,
     }
 }

@@ -1,7 +1,5 @@
 //! Codmir's JSON, field by field. Nothing outside this folder sees it.
 
-use std::borrow::Cow;
-
 use chat::grounding;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -89,7 +87,7 @@ pub(super) struct ChatResponse<'a> {
     pub(super) created_at: String,
     /// What the answer rests on, if documents were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) citations: Option<Vec<Citation<'a>>>,
+    pub(super) citations: Option<Vec<Citation>>,
     /// Whether the documents do not say, if they were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) refused: Option<bool>,
@@ -98,11 +96,11 @@ pub(super) struct ChatResponse<'a> {
 /// A place in an answer and the piece of a document that it rests on.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Citation<'a> {
-    pub(super) id: Cow<'a, str>,
-    pub(super) document_id: Cow<'a, str>,
-    pub(super) file_path: Cow<'a, str>,
-    pub(super) title: Cow<'a, str>,
+pub(super) struct Citation {
+    pub(super) id: String,
+    pub(super) document_id: String,
+    pub(super) file_path: String,
+    pub(super) title: String,
     /// From 1, where there are pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) page: Option<u32>,
@@ -110,7 +108,7 @@ pub(super) struct Citation<'a> {
     pub(super) start: usize,
     pub(super) end: usize,
     /// Exactly these bytes.
-    pub(super) quote: Cow<'a, str>,
+    pub(super) quote: String,
     /// 0 to 1.
     pub(super) score: f32,
     /// Whether the quote was compared with the stored document.
@@ -125,37 +123,19 @@ pub(super) struct AnswerSpan {
     pub(super) end: usize,
 }
 
-impl<'a> From<&'a grounding::Citation> for Citation<'a> {
-    fn from(grounding::Citation { passage, verified, answer }: &'a grounding::Citation) -> Self {
+impl From<&grounding::Citation> for Citation {
+    fn from(grounding::Citation { passage, verified, answer }: &grounding::Citation) -> Self {
         Self {
-            id: (&passage.id).into(),
-            document_id: (&passage.document).into(),
-            file_path: (&passage.path).into(),
-            title: (&passage.title).into(),
+            id: passage.id.clone(),
+            document_id: passage.document.clone(),
+            file_path: passage.path.clone(),
+            title: passage.title.clone(),
             page: passage.page,
             start: passage.span.start,
             end: passage.span.end,
-            quote: (&passage.text).into(),
+            quote: passage.text.clone(),
             score: passage.score,
             verified: *verified,
-            answer: AnswerSpan { start: answer.start, end: answer.end },
-        }
-    }
-}
-
-impl From<grounding::Citation> for Citation<'static> {
-    fn from(grounding::Citation { passage, verified, answer }: grounding::Citation) -> Self {
-        Self {
-            id: passage.id.into(),
-            document_id: passage.document.into(),
-            file_path: passage.path.into(),
-            title: passage.title.into(),
-            page: passage.page,
-            start: passage.span.start,
-            end: passage.span.end,
-            quote: passage.text.into(),
-            score: passage.score,
-            verified,
             answer: AnswerSpan { start: answer.start, end: answer.end },
         }
     }
@@ -223,7 +203,7 @@ pub(super) enum Event<'a> {
         reasoning: &'a str,
     },
     Citation {
-        citation: Citation<'a>,
+        citation: Citation,
     },
     Usage {
         usage: Usage,
@@ -314,7 +294,7 @@ pub(super) struct HistoryMessage {
     pub(super) usage: Option<Usage>,
     /// Passages that the answer rests on.
     #[schema(value_type = Vec<Object>)]
-    pub(super) citations: Vec<Citation<'static>>,
+    pub(super) citations: Vec<Citation>,
     pub(super) feedback: Option<&'static str>,
 }
 
