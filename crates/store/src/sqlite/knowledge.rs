@@ -262,14 +262,7 @@ impl KnowledgeStore for SqliteStore {
     }
 
     async fn chunks(&self, project: &str, document: DocumentId) -> Result<Vec<StoredPassage>, StoreError> {
-        let count: i64 = read(
-            sqlx::query_scalar("SELECT count(*) FROM chunks WHERE document = ?")
-                .bind(document.as_bytes().as_slice())
-                .fetch_one(&self.readers)
-                .await,
-        )?;
-        let each = (0..count as usize).map(|number| (document, number..number + 1));
-        self.passages(project, &each.collect::<Vec<_>>()).await
+        read(all_passages(&self.readers, project, document).await)
     }
 
     async fn passages(
@@ -422,8 +415,9 @@ async fn passage(
     // One view of the file for both statements: the document may be replaced between them.
     let mut view = readers.begin().await?;
     let row = sqlx::query(
-        "SELECT d.path, d.type, d.title, c.span_start, l.span_end, c.page, c.line, c.headings, c.header_start, \
-         c.header_end, c.context, c.key FROM documents d JOIN chunks c ON c.document = d.id AND c.number = ?3 \
+        "SELECT d.path, d.type, d.title, c.number, c.span_start, l.span_end, c.page, c.line, c.headings, \
+         c.header_start, c.header_end, c.context, c.key \
+         FROM documents d JOIN chunks c ON c.document = d.id AND c.number = ?3 \
          JOIN chunks l ON l.document = d.id AND l.number = ?4 WHERE d.id = ?1 AND d.project = ?2",
     )
     .bind(id)
@@ -433,31 +427,65 @@ async fn passage(
     .fetch_optional(&mut *view)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let span = size(&row, "span_start")?..size(&row, "span_end")?;
-    let Some(text) = text(&mut view, id, &span).await? else { return Ok(None) };
+    let text = text(&mut view, id, &span(&row)?).await?;
+    text.map(|text| stored(&row, document, text)).transpose()
+}
+
+/// All chunks of a document, each a passage.
+async fn all_passages(
+    readers: &SqlitePool,
+    project: &str,
+    document: DocumentId,
+) -> sqlx::Result<Vec<StoredPassage>> {
+    let id = document.as_bytes().as_slice();
+    // One view of the file for both statements: the document may be replaced between them.
+    let mut view = readers.begin().await?;
+    let rows = sqlx::query(
+        "SELECT d.path, d.type, d.title, d.bytes, c.number, c.span_start, c.span_end, c.page, c.line, c.headings, \
+         c.header_start, c.header_end, c.context, c.key \
+         FROM documents d JOIN chunks c ON c.document = d.id WHERE d.id = ?1 AND d.project = ?2 ORDER BY c.number",
+    )
+    .bind(id)
+    .bind(project)
+    .fetch_all(&mut *view)
+    .await?;
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let whole = text(&mut view, id, &(0..size(first, "bytes")?)).await?.unwrap_or_default();
+    let passage = |row: &SqliteRow| {
+        let text = whole.get(span(row)?).ok_or_else(|| unreadable("the span of a chunk"))?;
+        stored(row, document, text.to_owned())
+    };
+    rows.iter().map(passage).collect()
+}
+
+fn span(row: &SqliteRow) -> sqlx::Result<Range<usize>> {
+    Ok(size(row, "span_start")?..size(row, "span_end")?)
+}
+
+fn stored(row: &SqliteRow, document: DocumentId, text: String) -> sqlx::Result<StoredPassage> {
     let headings: &str = row.try_get("headings")?;
     let header = match row.try_get::<Option<i64>, _>("header_start")? {
-        Some(_) => Some(size(&row, "header_start")?..size(&row, "header_end")?),
+        Some(_) => Some(size(row, "header_start")?..size(row, "header_end")?),
         None => None,
     };
     let page: Option<i64> = row.try_get("page")?;
-    Ok(Some(StoredPassage {
+    Ok(StoredPassage {
         document,
         path: row.try_get("path")?,
-        kind: kind(&row)?,
+        kind: kind(row)?,
         title: row.try_get("title")?,
-        number: numbers.start,
+        number: size(row, "number")?,
         chunk: Chunk {
-            span,
+            span: span(row)?,
             page: page.and_then(|page| usize::try_from(page).ok()),
-            line: size(&row, "line")?,
+            line: size(row, "line")?,
             path: serde_json::from_str(headings).map_err(|error| sqlx::Error::Decode(error.into()))?,
             header,
         },
         text,
         context: row.try_get("context")?,
-        key: key(&row)?,
-    }))
+        key: key(row)?,
+    })
 }
 
 /// Bytes of a document's text; nothing if it has none there.
