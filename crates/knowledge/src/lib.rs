@@ -34,3 +34,4 @@ pub mod extract;
 pub mod library;
 pub mod search;
 pub mod store;
+pub mod work;
