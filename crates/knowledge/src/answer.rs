@@ -17,6 +17,10 @@ const SENTENCES: usize = 24;
 const MOST_SENTENCES: usize = 3;
 const MOST_WORDS: usize = 75;
 
+/// What ends a sentence, or closes a quotation behind its end.
+const ENDINGS: &[char] =
+    &['.', '!', '?', '…', '。', '！', '？', '"', '\'', ')', '\u{201d}', '\u{2019}', '\u{bb}'];
+
 /// How well a sentence answers: by the share of the question's words that it has, by its nearness, and by how its passage
 /// stands to the best one.
 const SHARE: f32 = 5.0;
@@ -156,7 +160,8 @@ impl<'a> Read<'a> {
         let mut extract = String::new();
         for place in chosen {
             if !extract.is_empty() {
-                extract.push(if extract.ends_with(|last: char| last.is_alphanumeric()) { '\n' } else { ' ' });
+                // A heading, an item or a row has no mark at its end that would part it from the next.
+                extract.push(if extract.ends_with(ENDINGS) { ' ' } else { '\n' });
             }
             extract.push_str(&text(&self.sentences[place]));
         }
