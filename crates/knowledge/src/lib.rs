@@ -37,5 +37,6 @@ pub mod library;
 pub mod question;
 pub mod search;
 pub mod store;
+pub mod work;
 
 mod sentences;

@@ -37,6 +37,7 @@ mod open_turn;
 mod quota;
 mod read;
 mod rows;
+mod tasks;
 mod usage;
 mod values;
 mod writer;
@@ -48,7 +49,7 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
@@ -59,6 +60,8 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "own projects", include_str!("../migrations/0008_own_projects.sql")),
     (9, "evidence", include_str!("../migrations/0009_evidence.sql")),
     (10, "knowledge", include_str!("../migrations/0010_knowledge.sql")),
+    (11, "tasks", include_str!("../migrations/0011_tasks.sql")),
+    (12, "knowledge of assistants", include_str!("../migrations/0012_knowledge_of_assistants.sql")),
 ];
 
 /// Why the database can't be opened.

@@ -1,6 +1,7 @@
 //! The server's tests over real HTTP, each in the words of what a client sees.
 
 mod administration;
+mod assistants_with_knowledge;
 mod auth;
 mod bad_input;
 mod bad_parameters;
@@ -35,5 +36,7 @@ mod seed;
 mod shutdown;
 mod sign_in;
 mod streams;
+mod tasks;
 mod token_attacks;
+mod uploads;
 mod usage;
