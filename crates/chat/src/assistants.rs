@@ -41,7 +41,9 @@ pub struct Assistant {
     /// Who made it; none if it came with the server.
     pub creator: Option<Creator>,
     /// The project that it belongs to; none if it came with the server.
-    pub project: Option<OwningProject>,
+    pub project: Option<NamedProject>,
+    /// The projects whose documents its answers rest on, by name: those of them that the viewer may read.
+    pub knowledge: Vec<NamedProject>,
     /// What the model is told before everything else.
     pub instructions: String,
     /// The model that answers, unless the caller names another.
@@ -81,9 +83,9 @@ pub struct Creator {
     pub name: String,
 }
 
-/// The project of an assistant.
+/// A project that an assistant belongs to, or reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwningProject {
+pub struct NamedProject {
     /// Its id.
     pub id: String,
     /// What people call it.
@@ -193,6 +195,7 @@ fn blank(id: String, now: Timestamp) -> Assistant {
         description: String::new(),
         creator: None,
         project: None,
+        knowledge: Vec::new(),
         instructions: String::new(),
         model: None,
         temperature: None,

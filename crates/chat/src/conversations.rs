@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::engine::{Chat, check_scope};
 use crate::error::Error;
+use crate::grounding::Evidence;
 use crate::ids::{AccountId, ConversationId, TurnId};
 use crate::principal::Principal;
 use crate::provider::Usage;
@@ -126,7 +127,7 @@ pub struct NewConversation {
 }
 
 /// A message by itself, as lists of messages show it. An answer is one once it has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// Its id.
     pub id: String,
@@ -141,7 +142,7 @@ pub struct Message {
 }
 
 /// How an answer came to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AnswerEnd {
     /// How.
     pub outcome: Outcome,
@@ -149,6 +150,8 @@ pub struct AnswerEnd {
     pub usage: Usage,
     /// What answered; `None` for an answer that was brought along.
     pub answered_by: Option<ModelName>,
+    /// What it rests on, if documents were asked.
+    pub evidence: Option<Evidence>,
 }
 
 /// A part of a list, and how long the whole is.

@@ -21,6 +21,12 @@ macro_rules! id {
                 Self(Uuid::from_bytes(bytes))
             }
 
+            /// When it was made, which the id tells.
+            pub fn made_at(&self) -> Option<Timestamp> {
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+            }
+
             /// The 16 bytes to store.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -52,14 +58,6 @@ id!(
     /// A document of a project.
     DocumentId
 );
-
-impl AccountId {
-    /// When the account was made, which its id tells.
-    pub fn made_at(&self) -> Option<Timestamp> {
-        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
-        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
-    }
-}
 
 fn uuid_v7(clock: &dyn Clock) -> Uuid {
     let now = clock.now();

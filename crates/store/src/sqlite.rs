@@ -49,7 +49,7 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
@@ -61,6 +61,7 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (9, "evidence", include_str!("../migrations/0009_evidence.sql")),
     (10, "knowledge", include_str!("../migrations/0010_knowledge.sql")),
     (11, "tasks", include_str!("../migrations/0011_tasks.sql")),
+    (12, "knowledge of assistants", include_str!("../migrations/0012_knowledge_of_assistants.sql")),
 ];
 
 /// Why the database can't be opened.

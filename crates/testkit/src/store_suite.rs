@@ -76,7 +76,7 @@ macro_rules! store_suite {
         $crate::store_suite! { @tests $store;
             assistants: a_change_leaves_the_rest_of_an_assistant, a_slug_is_one_assistants,
                 administrators_decide_what_is_for_everyone, an_assistant_is_read_back,
-                an_assistant_stays_out_of_foreign_projects, assistants_are_filtered, assistants_are_sorted_by_name,
+                an_assistant_reads_for_nobody_what_they_may_not, an_assistant_stays_out_of_foreign_projects, assistants_are_filtered, assistants_are_sorted_by_name,
                 assistants_come_in_pages, only_the_right_ones_change_an_assistant,
                 only_the_right_ones_see_an_assistant, what_comes_with_the_server_is_everyones;
             concurrency: accepts_exactly_both_limits_in_parallel, accepts_exactly_the_limit_in_parallel, opens_each_of_many_in_parallel_once,

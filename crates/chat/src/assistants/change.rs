@@ -1,6 +1,6 @@
 //! What to set on an assistant, and the bounds of each field.
 
-use super::{Assistant, OwningProject};
+use super::{Assistant, NamedProject};
 use crate::error::Error;
 
 const MAX_NAME: usize = 200;
@@ -15,6 +15,7 @@ const MAX_STARTER: usize = 1_000;
 const MAX_CATEGORIES: usize = 3;
 const MAX_CATEGORY: usize = 100;
 const MAX_ICON_URL: usize = 2_048;
+const MAX_KNOWLEDGE: usize = 20;
 /// The slug of a name that has nothing for one.
 const PLAIN_SLUG: &str = "assistant";
 
@@ -29,6 +30,8 @@ pub struct AssistantChange {
     pub description: Option<String>,
     /// The id of the project to put it into.
     pub project: Option<String>,
+    /// The ids of the projects whose documents its answers rest on.
+    pub knowledge: Option<Vec<String>>,
     /// What the model is told before everything else.
     pub instructions: Option<String>,
     /// The model that answers.
@@ -52,7 +55,7 @@ pub struct AssistantChange {
 }
 
 impl AssistantChange {
-    /// Sets it all. Of the project only the id is known here.
+    /// Sets it all. Of projects only the ids are known here.
     pub fn apply(self, assistant: &mut Assistant) {
         fn set<T>(field: &mut T, value: Option<T>) {
             if let Some(value) = value {
@@ -72,8 +75,9 @@ impl AssistantChange {
         set(&mut assistant.is_react, self.is_react);
         set(&mut assistant.shared, self.shared);
         set(&mut assistant.is_global, self.is_global);
-        let project = self.project.map(|id| Some(OwningProject { id, name: String::new() }));
-        set(&mut assistant.project, project);
+        let named = |id| NamedProject { id, name: String::new() };
+        set(&mut assistant.project, self.project.map(|id| Some(named(id))));
+        set(&mut assistant.knowledge, self.knowledge.map(|ids| ids.into_iter().map(named).collect()));
     }
 
     /// Whether every value is within its bounds.
@@ -97,6 +101,7 @@ impl AssistantChange {
         let categories = self.categories.as_deref().unwrap_or_default();
         check_count("categories", categories, MAX_CATEGORIES)?;
         categories.iter().try_for_each(|category| check_line("categories", category, MAX_CATEGORY))?;
+        check_count("knowledge", self.knowledge.as_deref().unwrap_or_default(), MAX_KNOWLEDGE)?;
         match self.icon_url.iter().flatten().next() {
             Some(url) => check_url(url),
             None => Ok(()),
@@ -206,6 +211,7 @@ mod tests {
                 AssistantChange { conversation_starters: Some(vec![text(1_001)]), ..default() },
                 "conversation_starters",
             ),
+            (AssistantChange { knowledge: Some(vec![text(1); 21]), ..default() }, "knowledge"),
             (icon("javascript:alert(1)"), "icon_url"),
             (icon("https://a b"), "icon_url"),
         ] {

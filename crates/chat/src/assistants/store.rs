@@ -118,7 +118,7 @@ pub enum AssistantWriteError {
     /// The viewer sees it and may not change it.
     #[error("only its creator and administrators may change this assistant")]
     NotAllowed,
-    /// It would come into a project that is not the viewer's, or not there.
+    /// It would come into a project, or read one, that is not the viewer's, or not there.
     #[error("you are not in this project")]
     NotInProject,
     /// It would begin or cease to be for everyone, which administrators decide.
@@ -155,6 +155,10 @@ impl From<AssistantWriteError> for Error {
 /// A viewer **may change** an assistant, and delete it, if the viewer made it, administers its project or is an
 /// administrator. It may be put only into a project that the viewer is in; an administrator may name any. Only an
 /// administrator makes an assistant one for everyone, or takes that back.
+///
+/// An assistant reads the documents of the projects that its `knowledge` names. Nobody makes it read one that they are
+/// not in themselves, administrators excepted; and a viewer gets of the list only those that are the viewer's too, which
+/// are what an answer to the viewer may rest on. A viewer who sets the list leaves in it what is not shown to the viewer.
 ///
 /// Rights are looked at within the statement or transaction that uses them: a right that was taken away before a write
 /// returns has not been used.

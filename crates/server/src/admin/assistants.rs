@@ -51,7 +51,8 @@ async fn create(
     let project = admin.identity.directory.project_of(&principal, None).await.map_err(Error::from)?;
     let project =
         project.ok_or_else(|| Error::new(ErrorKind::Internal, "there is no project to put it into"))?;
-    let id = admin.assistants.create(&principal, &project, new.into()).await?;
+    let draft = read(&admin, &principal, new.into()).await?;
+    let id = admin.assistants.create(&principal, &project, draft).await?;
     let made = one(&admin, &principal, &id).await?;
     Ok((StatusCode::CREATED, made).into_response())
 }
@@ -86,7 +87,8 @@ async fn change(
     Json { value: patch, .. }: Json<wire::AssistantPatch>,
 ) -> Result<Response, CodmirError> {
     let id = found(&admin, &principal, &id).await?.id;
-    admin.assistants.change(&principal, &id, AssistantChange::from(patch)).await?;
+    let change = read(&admin, &principal, patch.into()).await?;
+    admin.assistants.change(&principal, &id, change).await?;
     Ok(one(&admin, &principal, &id).await?.into_response())
 }
 
@@ -106,6 +108,21 @@ async fn delete(
 
 async fn one(admin: &Admin, principal: &Principal, id: &str) -> Result<axum::Json<wire::Assistant>, Error> {
     Ok(axum::Json(found(admin, principal, id).await?.into()))
+}
+
+/// The change with ids in the place of the names of the projects that it reads.
+async fn read(
+    admin: &Admin,
+    principal: &Principal,
+    change: AssistantChange,
+) -> Result<AssistantChange, Error> {
+    let Some(names) = change.knowledge else { return Ok(change) };
+    let mut ids = Vec::with_capacity(names.len());
+    for name in names {
+        let found = admin.identity.directory.named_project(principal, &name).await?;
+        ids.push(found.ok_or_else(|| Error::invalid("knowledge", format!("there is no project {name}")))?);
+    }
+    Ok(AssistantChange { knowledge: Some(ids), ..change })
 }
 
 /// The assistant of this id, or of this short id.

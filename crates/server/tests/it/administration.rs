@@ -250,7 +250,7 @@ async fn an_assistant_that_was_made_is_everyones_in_every_api() {
     let (id, bot) = (text(&made, "id"), text(&made, "botId"));
     let told = json!({
         "id": id, "botId": bot, "name": "Pirate", "description": "", "instructions": "Talk like a pirate.",
-        "model": "gpt-4o", "temperature": 0.5, "global": true, "createdAt": made["createdAt"],
+        "model": "gpt-4o", "temperature": 0.5, "global": true, "knowledge": [], "createdAt": made["createdAt"],
         "updatedAt": made["updatedAt"],
     });
     assert_eq!(made, told);

@@ -92,17 +92,21 @@ fn administer(home: &Path) -> (String, String) {
     let file = told.to_str().expect("a path");
     let pirate =
         line(home, &["assistants", "create", "Pirate", "--instructions-file", file, "--model", "gpt-5"]);
-    assert_eq!(pirate[2..], ["Pirate", "gpt-5", "everyone"]);
+    assert_eq!(pirate[2..], ["Pirate", "gpt-5", "everyone", "-"]);
     let changed = line(
         home,
         &["assistants", "change", &pirate[1], "--name", "Captain", "--model", "", "--global", "false"],
     );
-    assert_eq!(changed[2..], ["Captain", "-", "some"]);
+    assert_eq!(changed[2..], ["Captain", "-", "some", "-"]);
     assert_eq!(lines(home, &["assistants", "list"]).len(), 2, "one came with the server");
+    line(home, &["projects", "create", "ships"]);
+    let reads = |knowledge: &str| line(home, &["assistants", "change", &pirate[1], "--knowledge", knowledge]);
+    assert_eq!(reads("ships")[5], "ships");
+    assert_eq!(reads("")[5], "-");
     lines(home, &["assistants", "delete", &pirate[0]]);
     assert_eq!(lines(home, &["assistants", "list"])[0][2], "Assistant");
     let project = line(home, &["projects", "create", "demo"]);
-    assert_eq!(line(home, &["projects", "list"]), project);
+    assert_eq!(lines(home, &["projects", "list"])[0], project);
     lines(home, &["projects", "add-member", "demo", "ada"]);
     lines(home, &["projects", "add-member", &project[0], id, "--admin"]);
     assert_eq!(line(home, &["projects", "members", "demo"]), [id, "ada", "admin", "administration"]);

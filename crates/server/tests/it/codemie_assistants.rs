@@ -334,7 +334,6 @@ async fn wrong_fields_are_422_and_what_is_not_built_is_501() {
     let (status, _) = house.send("ada", Method::POST, ASSISTANTS, None).await;
     assert_eq!(status, 422, "no body is no name");
     for (field, value) in [
-        ("context", json!([{ "context_type": "code", "name": "x" }])),
         ("toolkits", json!([{ "toolkit": "git", "tools": [] }])),
         ("mcp_servers", json!([{ "name": "x" }])),
         ("assistant_ids", json!([DEFAULT])),

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use chat::assistants::{
-    Assistant, AssistantPage, AssistantQuery, AssistantStore, AssistantWriteError, Creator, Order,
-    OwningProject, Reach, Slug, Viewer,
+    Assistant, AssistantPage, AssistantQuery, AssistantStore, AssistantWriteError, Creator, NamedProject,
+    Order, Reach, Slug, Viewer,
 };
 use chat::store::StoreError;
 use jiff::Timestamp;
@@ -41,6 +41,13 @@ macro_rules! seen {
         )
     };
 }
+/// Whether a viewer is in the project `p`. `?1` account, `?2` whether it is an administrator.
+macro_rules! within {
+    () => {
+        "(?2 OR coalesce(p.owner = ?1, 0) \
+          OR EXISTS (SELECT 1 FROM project_members m WHERE m.project = p.id AND m.account = ?1))"
+    };
+}
 /// All that is read of `a` but its instructions, and what it is joined with.
 macro_rules! columns {
     () => {
@@ -48,6 +55,10 @@ macro_rules! columns {
             "a.id, a.short_id, a.account, a.project, a.slug, a.name, a.description, a.model, a.temperature, a.top_p, \
              a.starters, a.categories, a.icon_url, a.is_react, a.shared, a.is_global, a.created_at, a.updated_at, \
              j.name AS project_name, coalesce(f.username, c.name) AS creator_username, f.name AS creator_name, ",
+            "(SELECT json_group_array(json_array(p.id, p.name) ORDER BY p.name, p.id) \
+              FROM assistant_knowledge k JOIN projects p ON p.id = k.project WHERE k.assistant = a.id AND ",
+            within!(),
+            ") AS knowledge, ",
             changeable!(),
             " AS may_change"
         )
@@ -59,7 +70,7 @@ macro_rules! tables {
          LEFT JOIN profiles f ON f.account = a.account"
     };
 }
-use {changeable, columns, seen, tables};
+use {changeable, columns, seen, tables, within};
 
 const BY_ID: &str =
     concat!("SELECT ", columns!(), ", a.instructions FROM ", tables!(), " WHERE a.id = ?3 AND ", seen!());
@@ -255,7 +266,8 @@ fn assistant(row: &SqliteRow) -> sqlx::Result<Assistant> {
         name: row.try_get("name")?,
         description: row.try_get("description")?,
         creator,
-        project: project.zip(project_name).map(|(id, name)| OwningProject { id, name }),
+        project: project.zip(project_name).map(|(id, name)| NamedProject { id, name }),
+        knowledge: knowledge(row.try_get("knowledge")?)?,
         instructions: row.try_get("instructions")?,
         model: row.try_get("model")?,
         temperature: row.try_get("temperature")?,
@@ -270,6 +282,13 @@ fn assistant(row: &SqliteRow) -> sqlx::Result<Assistant> {
         updated_at: time(row.try_get("updated_at")?),
         may_change: row.try_get("may_change")?,
     })
+}
+
+/// A JSON list of ids with names.
+fn knowledge(list: &str) -> sqlx::Result<Vec<NamedProject>> {
+    let list: Vec<(String, String)> =
+        serde_json::from_str(list).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    Ok(list.into_iter().map(|(id, name)| NamedProject { id, name }).collect())
 }
 
 fn items(list: &str) -> Vec<String> {

@@ -6,6 +6,7 @@ use chat::turn::Dialect;
 use sqlx::Row;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 
+use super::evidence::evidence;
 use super::rows::{answered_by, dialect_name, outcome, time, usage};
 
 /// `?1` account, `?2` dialect, `?3` conversation, `?4` message: the last two NULL if they are no matter. `side` is 1 for
@@ -76,7 +77,8 @@ fn message(row: &SqliteRow) -> sqlx::Result<Message> {
     let is_answer: bool = row.try_get("side")?;
     let answer = match outcome(row)? {
         Some(outcome) if is_answer => {
-            Some(AnswerEnd { outcome, usage: usage(row)?, answered_by: answered_by(row)? })
+            let evidence = evidence(row)?;
+            Some(AnswerEnd { outcome, usage: usage(row)?, answered_by: answered_by(row)?, evidence })
         }
         _ => None,
     };

@@ -2,7 +2,7 @@
 
 use chat::assistants::{
     Assistant, AssistantChange, AssistantFilter, AssistantPage, AssistantQuery, AssistantWriteError, Creator,
-    Order, OwningProject, Reach, Slug, Viewer,
+    NamedProject, Order, Reach, Slug, Viewer,
 };
 use chat::clock::Clock as _;
 use chat::ids::AccountId;
@@ -59,7 +59,8 @@ impl<'store> House<'store> {
             name: id.to_owned(),
             description: "Helps.".to_owned(),
             creator: Some(creator),
-            project: Some(OwningProject { id: project.to_owned(), name: String::new() }),
+            project: Some(NamedProject { id: project.to_owned(), name: String::new() }),
+            knowledge: Vec::new(),
             instructions: "Be kind.".to_owned(),
             model: None,
             temperature: None,
@@ -145,7 +146,7 @@ pub async fn an_assistant_is_read_back(store: &dyn StoreUnderTest) {
     expected.may_change = true;
     let creator = Creator { account: house.ada.account, username: "ada".to_owned(), name: String::new() };
     expected.creator = Some(creator);
-    expected.project = Some(OwningProject { id: DEMO.to_owned(), name: "demo".to_owned() });
+    expected.project = Some(NamedProject { id: DEMO.to_owned(), name: "demo".to_owned() });
     assert_eq!(house.get(house.ada, "a").await, Some(expected.clone()));
     let by_slug = store.assistants().assistant_by_slug(house.ada, "a").await;
     assert_eq!(by_slug.expect("it can be read"), Some(expected.clone()));
@@ -242,6 +243,49 @@ pub async fn an_assistant_stays_out_of_foreign_projects(store: &dyn StoreUnderTe
     store.accounts().remove_member(DEMO, house.ada.account).await.expect("she is taken out");
     house.change(house.ada, "a", renamed("still hers")).await.expect("its creator may change it");
     house.change(house.ada, "a", to(DEMO)).await.expect("where it is already it stays");
+}
+
+/// An assistant reads what its maker may read, and for each viewer those of these projects that are the viewer's too.
+pub async fn an_assistant_reads_for_nobody_what_they_may_not(store: &dyn StoreUnderTest) {
+    let house = House::new(store).await;
+    let own = house.personal(house.ada, "proj_ada").await;
+    let home = house.personal(house.bob, "proj_bob").await;
+    let named = |id: &str| NamedProject { id: id.to_owned(), name: String::new() };
+    let reads = async |viewer: Viewer| {
+        let seen = house.get(viewer, "a").await.expect("it is seen");
+        seen.knowledge.into_iter().map(|project| project.id).collect::<Vec<_>>()
+    };
+    let to = |projects: &[&str]| AssistantChange {
+        knowledge: Some(projects.iter().map(|id| (*id).to_owned()).collect()),
+        ..AssistantChange::default()
+    };
+    for project in [home.as_str(), "proj_none"] {
+        let mut draft = house.draft(house.ada, DEMO, "refused");
+        draft.knowledge = vec![named(DEMO), named(project)];
+        let refused = house.try_add(house.ada, draft).await;
+        assert!(matches!(refused, Err(AssistantWriteError::NotInProject)), "{project}: {refused:?}");
+    }
+    house
+        .add("a", |assistant| {
+            assistant.shared = true;
+            assistant.knowledge = vec![named(DEMO), named(&own)];
+        })
+        .await;
+    assert_eq!(reads(house.ada).await, [DEMO, &own]);
+    assert_eq!(reads(house.bob).await, [DEMO], "hers is not his");
+    assert_eq!(reads(house.root).await, [DEMO, &own]);
+
+    let refused = house.change(house.ada, "a", to(&[&home])).await;
+    assert!(matches!(refused, Err(AssistantWriteError::NotInProject)), "{refused:?}");
+    house.change(house.lead, "a", renamed("b")).await.expect("it is changed");
+    house.change(house.lead, "a", to(&[])).await.expect("it is changed");
+    assert_eq!(reads(house.ada).await, [own.as_str()], "what is not shown to who changes it stays");
+    house.change(house.root, "a", to(&[&home, DEMO])).await.expect("an administrator names any");
+    assert_eq!(reads(house.ada).await, [DEMO]);
+    assert_eq!(reads(house.bob).await, [DEMO, &home]);
+    store.accounts().remove_member(DEMO, house.bob.account).await.expect("he is taken out");
+    assert_eq!(house.get(house.bob, "a").await, None);
+    house.delete(house.root, "a").await.expect("it is deleted");
 }
 
 /// Administrators alone make an assistant one for everyone, and take it back.

@@ -19,6 +19,8 @@ pub(crate) struct NewAssistant {
     pub(crate) temperature: Option<f32>,
     /// Whether everyone who is signed in may ask it; true if nothing is said.
     pub(crate) global: Option<bool>,
+    /// The projects whose documents its answers rest on, by id or name.
+    pub(crate) knowledge: Option<Vec<String>>,
 }
 
 /// What to change about an assistant; what is absent stays.
@@ -39,6 +41,9 @@ pub(crate) struct AssistantPatch {
     pub(crate) temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) global: Option<bool>,
+    /// The projects whose documents its answers rest on, by id or name; empty: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) knowledge: Option<Vec<String>>,
 }
 
 /// An assistant.
@@ -56,12 +61,23 @@ pub(crate) struct Assistant {
     pub(crate) temperature: Option<f32>,
     /// Everyone who is signed in may ask it.
     pub(crate) global: bool,
+    /// The projects whose documents its answers rest on.
+    pub(crate) knowledge: Vec<KnowledgeProject>,
     pub(crate) created_at: String,
     pub(crate) updated_at: String,
 }
 
+/// A project that an assistant reads.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct KnowledgeProject {
+    pub(crate) id: String,
+    pub(crate) name: String,
+}
+
 impl From<assistants::Assistant> for Assistant {
     fn from(assistant: assistants::Assistant) -> Self {
+        let project =
+            |project: assistants::NamedProject| KnowledgeProject { id: project.id, name: project.name };
         Self {
             id: assistant.id,
             bot_id: assistant.short_id,
@@ -71,6 +87,7 @@ impl From<assistants::Assistant> for Assistant {
             model: assistant.model,
             temperature: assistant.temperature,
             global: assistant.is_global,
+            knowledge: assistant.knowledge.into_iter().map(project).collect(),
             created_at: assistant.created_at.to_string(),
             updated_at: assistant.updated_at.to_string(),
         }
@@ -86,6 +103,7 @@ impl From<NewAssistant> for AssistantChange {
             model: new.model,
             temperature: new.temperature,
             global: Some(new.global.unwrap_or(true)),
+            knowledge: new.knowledge,
         };
         patch.into()
     }
@@ -100,6 +118,7 @@ impl From<AssistantPatch> for AssistantChange {
             model: patch.model.map(|model| Some(model).filter(|model| !model.is_empty())),
             temperature: patch.temperature.map(Some),
             is_global: patch.global,
+            knowledge: patch.knowledge,
             ..Self::default()
         }
     }

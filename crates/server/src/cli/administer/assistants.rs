@@ -6,12 +6,12 @@ use anyhow::Context;
 use clap::{ArgGroup, Subcommand};
 use http::Method;
 
-use super::Reach;
+use super::{Reach, list};
 use crate::admin::assistants::wire;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// List all assistants: id, id as a bot, name, model, for whom
+    /// List all assistants: id, id as a bot, name, model, for whom, projects that they read
     List,
     /// Make an assistant that everyone may ask
     Create {
@@ -35,6 +35,9 @@ pub(crate) enum Task {
         /// Whether everyone who is signed in may ask it [default: true]
         #[arg(long, value_name = "BOOL")]
         global: Option<bool>,
+        /// A project whose documents its answers rest on; may be repeated
+        #[arg(long, value_name = "PROJECT")]
+        knowledge: Option<Vec<String>>,
     },
     /// Change an assistant; what is not said stays
     #[command(group = ArgGroup::new("change").required(true).multiple(true))]
@@ -62,6 +65,9 @@ pub(crate) enum Task {
         /// Whether everyone who is signed in may ask it
         #[arg(long, value_name = "BOOL", group = "change")]
         global: Option<bool>,
+        /// A project whose documents its answers rest on from now on; may be repeated, empty for none
+        #[arg(long, value_name = "PROJECT", group = "change")]
+        knowledge: Option<Vec<String>>,
     },
     /// Delete an assistant; conversations that were had with it stay
     Delete {
@@ -73,9 +79,19 @@ pub(crate) enum Task {
 pub(super) async fn run(reach: &Reach, task: Task) -> anyhow::Result<()> {
     match task {
         Task::List => reach.get::<Vec<wire::Assistant>>(&["assistants"]).await?.iter().for_each(print),
-        Task::Create { name, description, instructions, instructions_file, model, temperature, global } => {
+        Task::Create {
+            name,
+            description,
+            instructions,
+            instructions_file,
+            model,
+            temperature,
+            global,
+            knowledge,
+        } => {
             let instructions = told(instructions, instructions_file.as_deref())?;
-            let new = wire::NewAssistant { name, description, instructions, model, temperature, global };
+            let new =
+                wire::NewAssistant { name, description, instructions, model, temperature, global, knowledge };
             print(&reach.send(Method::POST, &["assistants"], &new).await?);
         }
         Task::Change {
@@ -87,9 +103,21 @@ pub(super) async fn run(reach: &Reach, task: Task) -> anyhow::Result<()> {
             model,
             temperature,
             global,
+            knowledge,
         } => {
+            // An empty name takes all away, as for the model.
+            let knowledge =
+                knowledge.map(|names| names.into_iter().filter(|name| !name.is_empty()).collect());
             let instructions = told(instructions, instructions_file.as_deref())?;
-            let patch = wire::AssistantPatch { name, description, instructions, model, temperature, global };
+            let patch = wire::AssistantPatch {
+                name,
+                description,
+                instructions,
+                model,
+                temperature,
+                global,
+                knowledge,
+            };
             print(&reach.send(Method::PATCH, &["assistants", &assistant], &patch).await?);
         }
         Task::Delete { assistant } => {
@@ -114,5 +142,7 @@ fn told(text: Option<String>, file: Option<&Path>) -> anyhow::Result<Option<Stri
 fn print(assistant: &wire::Assistant) {
     let wire::Assistant { id, bot_id, name, .. } = assistant;
     let model = assistant.model.as_deref().unwrap_or("-");
-    println!("{id}\t{bot_id}\t{name}\t{model}\t{}", if assistant.global { "everyone" } else { "some" });
+    let for_whom = if assistant.global { "everyone" } else { "some" };
+    let knowledge = list(assistant.knowledge.iter().map(|project| &project.name));
+    println!("{id}\t{bot_id}\t{name}\t{model}\t{for_whom}\t{knowledge}");
 }

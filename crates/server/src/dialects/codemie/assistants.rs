@@ -2,7 +2,7 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use chat::assistants::{Assistant, AssistantChange, AssistantPage};
+use chat::assistants::{Assistant, AssistantChange, AssistantPage, NamedProject};
 use chat::{Error, ErrorKind, Principal};
 use identity::Fault;
 use serde_json::Value;
@@ -120,7 +120,9 @@ async fn create(
         return Err(CodeMieError::field("name", "Field required"));
     }
     let project = project(&app, &principal, named(draft.project.as_deref())).await?;
-    let made = app.assistants.create(&principal, &project, change(draft)).await;
+    let knowledge = knowledge(&app, &principal, draft.context.as_deref(), &[]).await?;
+    let draft = AssistantChange { knowledge, ..change(draft) };
+    let made = app.assistants.create(&principal, &project, draft).await;
     let assistant_id = made.map_err(|error| refused(error, ""))?;
     let message = "Specified assistant saved";
     Ok(axum::Json(wire::Created { message, assistant_id, validation: None }).into_response())
@@ -150,7 +152,8 @@ async fn update(
         Some(name) => Some(project(&app, &principal, Some(name)).await?),
         None => None,
     };
-    let change = AssistantChange { project, ..change(draft) };
+    let knowledge = knowledge(&app, &principal, draft.context.as_deref(), &before.knowledge).await?;
+    let change = AssistantChange { project, knowledge, ..change(draft) };
     app.assistants.change(&principal, &id, change).await.map_err(|error| refused(error, &id))?;
     let message = "Specified assistant updated";
     Ok(axum::Json(wire::Updated { message, validation: None }).into_response())
@@ -188,6 +191,31 @@ async fn project(app: &App, principal: &Principal, name: Option<&str>) -> Result
     found.ok_or_else(|| Error::new(ErrorKind::Forbidden, "you are not in this project").into())
 }
 
+/// The ids of the projects that a context names. One that the assistant reads `before` keeps its meaning, whatever else
+/// has its name.
+async fn knowledge(
+    app: &App,
+    principal: &Principal,
+    context: Option<&[wire::Context]>,
+    before: &[NamedProject],
+) -> Result<Option<Vec<String>>, CodeMieError> {
+    let Some(context) = context else { return Ok(None) };
+    let mut ids = Vec::with_capacity(context.len());
+    for wire::Context { context_type, name } in context {
+        if context_type != wire::Context::KNOWLEDGE_BASE {
+            return Err(CodeMieError::not_built(&format!("context of the type {context_type}")));
+        }
+        let known = before.iter().find(|project| project.name == *name).map(|project| project.id.clone());
+        let found = match known {
+            Some(id) => Some(id),
+            None => app.documents.project(principal, name).await?,
+        };
+        let absent = || CodeMieError::field("context", &format!("you are in no project named {name}"));
+        ids.push(found.ok_or_else(absent)?);
+    }
+    Ok(Some(ids))
+}
+
 /// A refusal of the core's, with fields and statuses as this dialect has them.
 fn refused(error: Error, id: &str) -> CodeMieError {
     if let ErrorKind::Invalid { field: Some(field) } = error.kind {
@@ -201,7 +229,7 @@ fn refused(error: Error, id: &str) -> CodeMieError {
     if error.kind == ErrorKind::Conflict { CodeMieError::rule(error.message) } else { absent(error, id) }
 }
 
-/// All but the project, whose name is not its id.
+/// All but projects, whose names are not their ids.
 fn change(draft: wire::Draft) -> AssistantChange {
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     AssistantChange {
@@ -209,6 +237,7 @@ fn change(draft: wire::Draft) -> AssistantChange {
         slug: draft.slug.and_then(some),
         description: draft.description,
         project: None,
+        knowledge: None,
         instructions: draft.system_prompt,
         model: draft.llm_model_type,
         temperature: draft.temperature,
@@ -237,7 +266,6 @@ fn refuse_unbuilt(draft: &wire::Draft) -> Result<(), CodeMieError> {
             || permissions.allow_override == Some(false)
     });
     let asked = [
-        ("context", asks(&draft.context)),
         ("toolkits", asks(&draft.toolkits)),
         ("mcp_servers", asks(&draft.mcp_servers)),
         ("assistant_ids", asks(&draft.assistant_ids)),

@@ -249,7 +249,7 @@ async fn translate(
         when_unread: WhenUnread::Cancel,
         keep: ask.save_history != Some(false),
         form: form.map(|form| Arc::new(form) as Arc<dyn AnswerForm>),
-        projects: Vec::new(),
+        projects: assistant.knowledge.iter().map(|project| project.id.clone()).collect(),
     })
 }
 

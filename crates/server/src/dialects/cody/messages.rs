@@ -16,6 +16,7 @@ use crate::auth::SignedIn;
 use crate::body::{Fields, PathId};
 use crate::idempotency::idempotency_key;
 use crate::prices::Prices;
+use crate::public_address::PublicAddress;
 
 const CONVERSATION: &str = "conversation_id";
 
@@ -32,12 +33,14 @@ const CONVERSATION: &str = "conversation_id";
 pub(super) async fn list(
     State(app): State<App>,
     SignedIn(principal, _): SignedIn<CodyError>,
+    PublicAddress(address): PublicAddress,
     RawQuery(query): RawQuery,
 ) -> Result<Response, CodyError> {
     let query = Query::parse(query.as_deref());
+    let show = |message| to_wire(message, &query, &app.prices, &address);
     let (pages, conversation) = (query.pages(), query.text(CONVERSATION));
     let found = app.conversations.messages(&principal, Dialect::Cody, conversation, pages.page()).await?;
-    Ok(axum::Json(pages.answer(found, |message| to_wire(message, &query, &app.prices))).into_response())
+    Ok(axum::Json(pages.answer(found, show)).into_response())
 }
 
 /// A message.
@@ -50,10 +53,11 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(app): State<App>,
     SignedIn(principal, _): SignedIn<CodyError>,
+    PublicAddress(address): PublicAddress,
     PathId(id, _): PathId<CodyError>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, CodyError> {
-    one(&app, &principal, &id, &Query::parse(query.as_deref())).await
+    one(&app, &principal, &id, &Query::parse(query.as_deref()), &address).await
 }
 
 /// Sends a message and answers with the bot's.
@@ -68,6 +72,7 @@ pub(super) async fn get(
 pub(super) async fn send(
     State(app): State<App>,
     SignedIn(principal, _): SignedIn<CodyError>,
+    PublicAddress(address): PublicAddress,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Fields<CodyError>,
@@ -84,7 +89,7 @@ pub(super) async fn send(
     if matches!(reply.end.outcome, Outcome::Failed(_)) {
         return Err(CodyError::answer_failed());
     }
-    one(&app, &principal, &reply.head.answer_id, &Query::parse(query.as_deref())).await
+    one(&app, &principal, &reply.head.answer_id, &Query::parse(query.as_deref()), &address).await
 }
 
 /// A message as it was sent.
@@ -126,7 +131,7 @@ impl Sent {
             when_unread: WhenUnread::Continue,
             keep: true,
             form: None,
-            projects: Vec::new(),
+            projects: bot.knowledge.into_iter().map(|project| project.id).collect(),
         })
     }
 }
@@ -145,12 +150,19 @@ pub(super) fn apology(failure: &Failure, said_something: bool) -> String {
     if said_something { format!("\n\n{}", failure.message) } else { failure.message.clone() }
 }
 
-async fn one(app: &App, principal: &Principal, id: &str, query: &Query) -> Result<Response, CodyError> {
+async fn one(
+    app: &App,
+    principal: &Principal,
+    id: &str,
+    query: &Query,
+    address: &str,
+) -> Result<Response, CodyError> {
     let message = app.conversations.message(principal, Dialect::Cody, id).await?;
-    Ok(axum::Json(wire::One { data: to_wire(message, query, &app.prices) }).into_response())
+    Ok(axum::Json(wire::One { data: to_wire(message, query, &app.prices, address) }).into_response())
 }
 
-fn to_wire(message: Message, query: &Query, prices: &Prices) -> wire::Message {
+fn to_wire(mut message: Message, query: &Query, prices: &Prices, address: &str) -> wire::Message {
+    let evidence = message.answer.as_mut().and_then(|answer| answer.evidence.take());
     let failure = match &message.answer {
         Some(answer) => {
             if let Outcome::Failed(failure) = &answer.outcome {
@@ -166,6 +178,7 @@ fn to_wire(message: Message, query: &Query, prices: &Prices) -> wire::Message {
         tokens: answer.usage.prompt_tokens.saturating_add(answer.usage.completion_tokens),
         credits: answer.answered_by.as_ref().map_or(0.0, |model| prices.credits(model, &answer.usage)),
     });
+    let citations = evidence.map(|evidence| evidence.citations).unwrap_or_default();
     wire::Message {
         machine: message.answer.is_some(),
         failed_responding: failure.is_some(),
@@ -174,7 +187,7 @@ fn to_wire(message: Message, query: &Query, prices: &Prices) -> wire::Message {
         conversation_id: message.conversation,
         flagged: false,
         created_at: message.at.as_second(),
-        sources: query.includes("sources").then(wire::Sources::default),
+        sources: query.includes("sources").then(|| wire::Sources::of(citations, address)),
         usage: query.includes("usage").then(|| usage.unwrap_or_default()),
     }
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use chat::assistants::{Assistant, DEFAULT_SHORT_ID};
 use chat::conversations::Summary;
+use chat::grounding::{Citation, Passage};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::knowledge::document_of;
 
 /// One thing.
 #[derive(Debug, Serialize, ToSchema)]
@@ -111,14 +114,45 @@ pub(super) struct Message {
     pub(super) usage: Option<Usage>,
 }
 
-/// What an answer rests on: nothing, since there are no documents yet.
+/// The documents that an answer rests on.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct Sources {
     pub(super) data: Vec<Source>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Source {}
+pub(super) struct Source {
+    /// Always `written`.
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) document_id: String,
+    pub(super) document_name: String,
+    /// The document's text; needs credentials.
+    pub(super) document_url: String,
+    /// Seconds since 1970.
+    pub(super) created_at: i64,
+}
+
+impl Sources {
+    /// Each document once, in the order of the answer.
+    pub(super) fn of(citations: Vec<Citation>, address: &str) -> Self {
+        let mut data: Vec<Source> = Vec::new();
+        for Passage { document, title, .. } in citations.into_iter().map(|citation| citation.passage) {
+            if data.iter().any(|source| source.document_id == document) {
+                continue;
+            }
+            let made_at = document_of(&document).and_then(|id| id.made_at());
+            data.push(Source {
+                kind: "written",
+                document_url: format!("{address}/api/knowledge/documents/{document}"),
+                document_id: document,
+                document_name: title,
+                created_at: made_at.map(|at| at.as_second()).unwrap_or_default(),
+            });
+        }
+        Self { data }
+    }
+}
 
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = cody::Usage)]

@@ -4,7 +4,7 @@ use chat::assistants::{Assistant, AssistantChange, AssistantWriteError, Slug, Vi
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{SEPARATOR, assistant, changeable, columns, seen, tables};
+use super::{SEPARATOR, assistant, changeable, columns, seen, tables, within};
 
 /// One write, whole.
 pub(in crate::sqlite) enum Write {
@@ -54,7 +54,7 @@ async fn add(
     assistant: &Assistant,
     slug: &Slug,
 ) -> sqlx::Result<Written> {
-    if !may_put(db, viewer, assistant).await? {
+    if !may_put(db, viewer, assistant).await? || !may_read(db, viewer, assistant).await? {
         return Ok(Err(AssistantWriteError::NotInProject));
     }
     if assistant.is_global && !viewer.is_admin {
@@ -67,7 +67,8 @@ async fn add(
         Slug::Exactly(slug) => slug.clone(),
         Slug::LikeName(slug) => free_slug(db, slug).await?,
     };
-    store(db, INSERT, &Assistant { slug, ..assistant.clone() }).await.map(Ok)
+    store(db, INSERT, &Assistant { slug, ..assistant.clone() }).await?;
+    set_knowledge(db, viewer, assistant).await.map(Ok)
 }
 
 async fn change_one(
@@ -88,13 +89,17 @@ async fn change_one(
     if project(&after) != project(&before) && !may_put(db, viewer, &after).await? {
         return Ok(Err(AssistantWriteError::NotInProject));
     }
+    if change.knowledge.is_some() && !may_read(db, viewer, &after).await? {
+        return Ok(Err(AssistantWriteError::NotInProject));
+    }
     if after.is_global != before.is_global && !viewer.is_admin {
         return Ok(Err(AssistantWriteError::NotAdmin));
     }
     if is_taken(db, &after.slug, id).await? {
         return Ok(Err(AssistantWriteError::SlugTaken));
     }
-    store(db, UPDATE, &after).await.map(Ok)
+    store(db, UPDATE, &after).await?;
+    set_knowledge(db, viewer, &after).await.map(Ok)
 }
 
 async fn delete(db: &mut SqliteConnection, viewer: Viewer, id: &str) -> sqlx::Result<Written> {
@@ -126,15 +131,54 @@ async fn changeable_one(
 
 /// Whether the viewer is in the assistant's project.
 async fn may_put(db: &mut SqliteConnection, viewer: Viewer, assistant: &Assistant) -> sqlx::Result<bool> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM projects p WHERE p.id = ?3 AND (?2 OR coalesce(p.owner = ?1, 0) \
-         OR EXISTS (SELECT 1 FROM project_members m WHERE m.project = p.id AND m.account = ?1)))",
-    )
-    .bind(viewer.account.as_bytes().as_slice())
-    .bind(viewer.is_admin)
-    .bind(assistant.project.as_ref().map(|project| project.id.as_str()))
-    .fetch_one(db)
-    .await
+    is_within(db, viewer, assistant.project.as_ref().map(|project| project.id.as_str())).await
+}
+
+/// Whether the viewer is in all projects that the assistant reads.
+async fn may_read(db: &mut SqliteConnection, viewer: Viewer, assistant: &Assistant) -> sqlx::Result<bool> {
+    for project in &assistant.knowledge {
+        if !is_within(db, viewer, Some(&project.id)).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn is_within(db: &mut SqliteConnection, viewer: Viewer, project: Option<&str>) -> sqlx::Result<bool> {
+    const WITHIN: &str =
+        concat!("SELECT EXISTS (SELECT 1 FROM projects p WHERE p.id = ?3 AND ", within!(), ")");
+    sqlx::query_scalar(WITHIN)
+        .bind(viewer.account.as_bytes().as_slice())
+        .bind(viewer.is_admin)
+        .bind(project)
+        .fetch_one(db)
+        .await
+}
+
+/// What the assistant reads of what the viewer sees; the rest stays.
+async fn set_knowledge(db: &mut SqliteConnection, viewer: Viewer, assistant: &Assistant) -> sqlx::Result<()> {
+    const FORGET: &str = concat!(
+        "DELETE FROM assistant_knowledge WHERE assistant = ?3 \
+         AND project IN (SELECT p.id FROM projects p WHERE ",
+        within!(),
+        ")"
+    );
+    sqlx::query(FORGET)
+        .bind(viewer.account.as_bytes().as_slice())
+        .bind(viewer.is_admin)
+        .bind(assistant.id.as_str())
+        .execute(&mut *db)
+        .await?;
+    for project in &assistant.knowledge {
+        sqlx::query(
+            "INSERT INTO assistant_knowledge (assistant, project) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(assistant.id.as_str())
+        .bind(project.id.as_str())
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
 }
 
 async fn is_taken(db: &mut SqliteConnection, slug: &str, by_other_than: &str) -> sqlx::Result<bool> {

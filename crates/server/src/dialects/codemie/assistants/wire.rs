@@ -47,9 +47,10 @@ pub(super) struct Draft {
     /// `null` takes it away.
     #[serde(default, deserialize_with = "given")]
     pub(super) icon_url: Option<Option<String>>,
-    // What follows asks for features that are not built; see `refuse_unbuilt`.
+    /// What its answers rest on.
     #[serde(default)]
-    pub(super) context: Value,
+    pub(super) context: Option<Vec<Context>>,
+    // What follows asks for features that are not built; see `refuse_unbuilt`.
     #[serde(default)]
     pub(super) toolkits: Value,
     #[serde(default)]
@@ -72,6 +73,20 @@ pub(super) struct Draft {
     pub(super) agent_mode: Option<String>,
     #[serde(default)]
     pub(super) tool_permissions: Option<ToolPermissions>,
+}
+
+/// What answers rest on.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = codemie::Context)]
+pub(super) struct Context {
+    /// `knowledge_base`.
+    pub(super) context_type: String,
+    /// A project's name, or its id.
+    pub(super) name: String,
+}
+
+impl Context {
+    pub(super) const KNOWLEDGE_BASE: &str = "knowledge_base";
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -155,7 +170,7 @@ pub(super) struct Assistant {
     /// `read`, and for who may change it `write` and `delete`.
     pub(super) user_abilities: &'static [&'static str],
     pub(super) toolkits: [Value; 0],
-    pub(super) context: [Value; 0],
+    pub(super) context: Vec<Context>,
     pub(super) mcp_servers: [Value; 0],
     pub(super) assistant_ids: [String; 0],
     pub(super) enabled_builtin_subagents: [String; 0],
@@ -192,6 +207,10 @@ impl From<core::Assistant> for Assistant {
     fn from(mut assistant: core::Assistant) -> Self {
         let creator = assistant.creator.as_ref().map_or("system", |creator| &creator.username).to_owned();
         let project = super::project_name(&assistant).to_owned();
+        let context = |project: core::NamedProject| Context {
+            context_type: Context::KNOWLEDGE_BASE.to_owned(),
+            name: project.name,
+        };
         Self {
             system_prompt: std::mem::take(&mut assistant.instructions),
             system_prompt_history: [],
@@ -210,7 +229,7 @@ impl From<core::Assistant> for Assistant {
             updated_date: assistant.updated_at.to_string(),
             user_abilities: if assistant.may_change { &["read", "write", "delete"] } else { &["read"] },
             toolkits: [],
-            context: [],
+            context: assistant.knowledge.drain(..).map(context).collect(),
             mcp_servers: [],
             assistant_ids: [],
             enabled_builtin_subagents: [],
