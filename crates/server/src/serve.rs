@@ -212,7 +212,7 @@ impl Server {
         let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
-        let library = Library::new(knowledge, None, clock.clone());
+        let library = Library::new(knowledge, models::embedder(&config), clock.clone());
         library.start(&turn_tasks);
         let chat = Chat::start(chat::Parts {
             store: turns,
