@@ -424,10 +424,13 @@ async fn what_uploads_and_tasks_bring_in_stays_in_its_project() {
         json!({ "projectId": "shop", "type": "doc", "content": "The kettle is red.", "filePath": "a.md" });
     let added = by_other(shop.server.post("/api/knowledge/documents", &body)).send().await;
     assert_eq!(added.expect("an answer").status(), 201);
-    let mut question = message("What is the code word of the kettle?");
-    question["projectId"] = json!("shop");
-    let asked = by_other(shop.server.post("/api/chat", &question)).send().await.expect("an answer");
-    let mut told = vec![asked.text().await.expect("a body")];
+    let mut told = Vec::new();
+    for question in ["What is the code word of the kettle?", "Is the kettle red?"] {
+        let mut question = message(question);
+        question["projectId"] = json!("shop");
+        let asked = by_other(shop.server.post("/api/chat", &question)).send().await.expect("an answer");
+        told.push(asked.text().await.expect("a body"));
+    }
     for path in ["search", "context"] {
         let query = json!({ "query": "code word of the kettle" });
         let found =
@@ -441,7 +444,7 @@ async fn what_uploads_and_tasks_bring_in_stays_in_its_project() {
         told.push(seen.text().await.expect("a body"));
     }
     let prompts = shop.server.upstream.requests().split_off(brought_in);
-    assert_eq!(prompts.len(), 1);
+    assert!(prompts.iter().any(|prompt| prompt.json().to_string().contains("The kettle is red.")));
     told.extend(prompts.iter().map(|prompt| prompt.json().to_string()));
     for secret in ["zanzibar", "quagmire", "pomegranate", "secret", task] {
         assert!(told.iter().all(|told| !told.contains(secret)), "{secret}: {told:?}");
