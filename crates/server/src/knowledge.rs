@@ -10,8 +10,10 @@ use knowledge::library::{Library, Passage, Query};
 use knowledge::store::{DocumentType, Label, Listed};
 
 mod grounding;
+mod inspect;
 
 pub(crate) use grounding::LibraryGrounding;
+pub(crate) use inspect::{Problem, Verification, Why};
 
 /// What public ids of documents begin with.
 const DOCUMENT_PREFIX: &str = "doc_";

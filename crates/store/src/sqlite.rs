@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chat::Tasks;
 use chat::clock::Clock;
+use chat::grounding::Citation;
 use chat::conversations::{
     Change, ConversationStore, Filter, Listed, Message, NewConversation, Order, Page, Record, Summary,
 };
@@ -292,6 +293,15 @@ impl ConversationStore for SqliteStore {
         id: &str,
     ) -> Result<Option<Message>, StoreError> {
         messages::one(&self.readers, account, dialect, id).await.map_err(|error| store_error(&error))
+    }
+
+    async fn citations(
+        &self,
+        account: Option<AccountId>,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<Citation>)>, StoreError> {
+        evidence::citations(&self.readers, account, after, limit).await.map_err(|error| store_error(&error))
     }
 
     async fn record(

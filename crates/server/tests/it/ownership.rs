@@ -59,6 +59,8 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("GET /api/knowledge/projects/{projectId}/documents", &[("{projectId}", Project), ("?after", Document)]),
     ("POST /api/knowledge/projects/{projectId}/search", &[("{projectId}", Project)]),
     ("POST /api/knowledge/projects/{projectId}/context", &[("{projectId}", Project)]),
+    ("GET /api/knowledge/projects/{projectId}/status", &[("{projectId}", Project)]),
+    ("GET /api/knowledge/projects/{projectId}/verify", &[("{projectId}", Project)]),
     ("POST /api/ai/chat", &[("projectId", Project)]),
     ("POST /api/ai/chat/stream", &[("projectId", Project)]),
     ("POST /code-assistant-api/v1/assistants/{assistantId}/model", ASK),
