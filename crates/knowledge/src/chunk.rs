@@ -200,6 +200,22 @@ mod tests {
     }
 
     #[test]
+    fn an_item_stays_whole_however_long_its_comment_is() {
+        let comment =
+            "/// A sentence about what it does and why anybody would want that at all.\n".repeat(12);
+        let item = "fn one<T>(value: T) -> T\nwhere\n    T: Clone,\n{\n    end_of(value.clone())\n}";
+        let text = format!("{comment}{item}\n\n{comment}{}\n", item.replace("one", "two"));
+        let document = document(&text, Kind::Code(Language::Rust), &[], &[]);
+        let chunks = shown(&document);
+        assert!(chunks.iter().any(|(_, _, text)| *text == item), "{chunks:#?}");
+        let of_two = ["fn two<T>(value: T) -> T".to_owned()];
+        assert!(
+            chunks.iter().any(|(_, path, text)| text.starts_with("///") && *path == of_two),
+            "{chunks:#?}"
+        );
+    }
+
+    #[test]
     fn rows_of_a_table_come_with_its_header() {
         let header = "name,price";
         let rows: Vec<String> = (0..200).map(|number| format!("thing {number},{number}")).collect();
