@@ -1,6 +1,7 @@
 //! The running server as `latimer ask` and `latimer knowledge` reach it: by the address file, or by `--server` and a key.
 
 use anyhow::Context;
+use http::header::ORIGIN;
 use http::{Method, StatusCode};
 use reqwest::{RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -73,6 +74,11 @@ impl Client {
             Some(key) => request.bearer_auth(key.expose_secret()),
             None => request,
         }
+    }
+
+    /// Without a key, forms are taken from pages of the server only.
+    pub(super) fn as_own_page(&self, request: RequestBuilder) -> RequestBuilder {
+        if self.key.is_some() { request } else { request.header(ORIGIN, self.address.as_str()) }
     }
 
     /// The answer to a request; anything but success is an error that says what the server said.

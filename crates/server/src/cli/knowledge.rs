@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::client::{Client, Refused};
 use crate::config::Config;
 
+mod add;
 mod search;
 mod verify;
 
@@ -29,6 +30,8 @@ pub(super) struct Knowledge {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Put files, folders and web pages into a project
+    Add(add::Sources),
     /// List the documents of a project: path, type, chunks, chunks with a vector
     List {
         /// The project's name or id
@@ -92,6 +95,7 @@ struct Document {
 pub(super) async fn run(config: &Config, Knowledge { task, server }: Knowledge) -> anyhow::Result<()> {
     let client = Client::open(config, server.as_deref())?;
     match task {
+        Task::Add(sources) => add::run(&client, sources).await,
         Task::List { project } => list(&client, &project).await,
         Task::Search(words) => search::run(&client, words).await,
         Task::Remove { project, paths, all } => remove(&client, &project, (!all).then_some(&paths)).await,
