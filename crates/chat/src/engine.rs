@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
-use crate::grounding::Grounding;
+use crate::grounding::{Grounding, Grounds, Question};
 use crate::ids::{ConversationId, TurnId, public_id};
 use crate::models::{Answering, ModelCatalog};
 use crate::placement::place;
@@ -23,6 +23,7 @@ use crate::tasks::Tasks;
 use crate::turn::{Dialect, Follows, Input, ListedMessage, MessageRef, ModelName, TurnRequest};
 use crate::turn_log::{Reply, StopReason, Transcript, TurnLog, TurnStream};
 
+mod budget;
 mod checkpoints;
 mod run;
 
@@ -149,13 +150,13 @@ impl Chat {
             let soon = ErrorKind::Unavailable { retry_after: Duration::from_secs(5) };
             return Err(Error::new(soon, "the server is stopping; try again in a moment"));
         }
-        let answering = self.inner.models.resolve(request.provider.as_deref(), request.model.as_deref())?;
+        let (answering, grounds) = self.ground(principal, &request).await?;
         let open = self.plan(principal, &request, &answering).await?;
         let log = TurnLog::new(request.when_unread);
         let stream = log.read_from(0);
         let (tell, told) = oneshot::channel();
         // The task opens the turn too: a handler that vanishes in between must not leave it open.
-        let turn = run::Turn { chat: self.inner.clone(), log, answering, request };
+        let turn = run::Turn { chat: self.inner.clone(), log, answering, request, grounds };
         self.inner.tasks.spawn(turn.open_and_run(open, tell));
         match told
             .await
@@ -299,6 +300,59 @@ impl Chat {
         self.inner.tasks.close(LAST_COMMIT).await
     }
 
+    /// What answers, and what the documents of the named projects have for the question: the one hangs on the other, and
+    /// the turn's first event says it.
+    async fn ground(
+        &self,
+        principal: &Principal,
+        request: &TurnRequest,
+    ) -> Result<(Answering, Grounds), Error> {
+        let (models, provider, model) =
+            (&self.inner.models, request.provider.as_deref(), request.model.as_deref());
+        if let Some(documents) = self.inner.documents(request) {
+            let answering = models.resolve_over_documents(provider, model)?;
+            let question = Question {
+                projects: request.projects.clone(),
+                text: asked(&request.input).to_owned(),
+                before: self.said_before(principal, request).await?,
+                budget: budget::of_passages(&answering, request, &self.inner.settings),
+            };
+            let grounds = documents.ground(question).await?;
+            if grounds != Grounds::None {
+                return Ok((answering, grounds));
+            }
+        }
+        Ok((models.resolve(provider, model)?, Grounds::None))
+    }
+
+    /// What was said before a question, the oldest first.
+    async fn said_before(
+        &self,
+        principal: &Principal,
+        request: &TurnRequest,
+    ) -> Result<Vec<PromptMessage>, Error> {
+        let (id, follows) = match &request.input {
+            Input::Transcript(list) => {
+                let before = list.split_last().map_or(&[][..], |(_, before)| before);
+                return Ok(before.iter().map(said).collect());
+            }
+            Input::Message { id, follows, .. } => (id, follows),
+        };
+        let path = self.selected_path(principal, request).await?;
+        let place = |id: &String| path.iter().position(|message| message.id == *id);
+        let until = match follows {
+            // A question whose id is there already is asked anew.
+            Follows::Tip => id.as_ref().and_then(place).unwrap_or(path.len()),
+            Follows::Message(parent) => place(parent).map_or(0, |at| at + 1),
+            Follows::Question(number) => {
+                let mut questions = path.iter().enumerate().filter(|(_, message)| message.role == Role::User);
+                questions.nth(*number).map_or(path.len(), |(at, _)| at)
+            }
+        };
+        let before = path.into_iter().take(until).filter(|message| !message.silent);
+        Ok(before.map(|message| PromptMessage { role: message.role, content: message.content }).collect())
+    }
+
     /// Decides all that can be decided before the commit: ids, and where a list attaches.
     async fn plan(
         &self,
@@ -408,6 +462,11 @@ impl Chat {
 }
 
 impl Inner {
+    /// The documents, if the turn may ask any.
+    fn documents(&self, request: &TurnRequest) -> Option<&dyn Grounding> {
+        self.grounding.as_deref().filter(|_| !request.projects.is_empty())
+    }
+
     /// What the model is to read: the caller's own list, or the stored path and the new question.
     async fn conversation_so_far(
         &self,
@@ -418,11 +477,7 @@ impl Inner {
         budget: u32,
     ) -> Result<Vec<PromptMessage>, Error> {
         let content = match &request.input {
-            Input::Transcript(list) => {
-                let said =
-                    |item: &ListedMessage| PromptMessage { role: item.role, content: item.content.clone() };
-                return Ok(list.iter().map(said).collect());
-            }
+            Input::Transcript(list) => return Ok(list.iter().map(said).collect()),
             Input::Message { content, .. } => content,
         };
         let path = match follows {
@@ -447,12 +502,20 @@ pub(crate) fn check_scope(principal: &Principal) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Forbidden, "these credentials are not good for chat"))
 }
 
+fn said(item: &ListedMessage) -> PromptMessage {
+    PromptMessage { role: item.role, content: item.content.clone() }
+}
+
+fn asked(input: &Input) -> &str {
+    match input {
+        Input::Message { content, .. } => content,
+        Input::Transcript(list) => list.last().map_or("", |message| &message.content),
+    }
+}
+
 /// The beginning of what is asked.
 fn title(input: &Input) -> String {
-    let text = match input {
-        Input::Message { content, .. } => content.as_str(),
-        Input::Transcript(list) => list.last().map_or("", |message| message.content.as_str()),
-    };
+    let text = asked(input);
     match text.char_indices().nth(TITLE) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),

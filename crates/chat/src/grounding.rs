@@ -5,6 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 
 use crate::error::Error;
+use crate::provider::PromptMessage;
 
 /// A question of a turn that names projects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub struct Question {
     pub projects: Vec<String>,
     /// What is asked.
     pub text: String,
-    /// What was asked before, which the question may refer to.
-    pub before: Option<String>,
+    /// What was said before, the oldest first: the question may refer to it.
+    pub before: Vec<PromptMessage>,
     /// At most so many tokens of passages, estimated.
     pub budget: u32,
 }
@@ -24,8 +25,13 @@ pub struct Question {
 pub enum Grounds {
     /// There are no documents, or it is no question of theirs: the model answers alone.
     None,
-    /// The best passages first.
-    Passages(Vec<Passage>),
+    /// They may hold the answer.
+    Passages {
+        /// The best first.
+        passages: Vec<Passage>,
+        /// The sentences of theirs that answer best, word for word: what a model says that has no words of its own.
+        extract: String,
+    },
     /// The documents do not say; this sentence tells it.
     Silence(String),
 }

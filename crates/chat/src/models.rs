@@ -30,6 +30,11 @@ pub struct ModelCatalog {
     pub default: Option<ModelName>,
     /// Other names for models.
     pub aliases: BTreeMap<String, ModelName>,
+    /// What quotes documents: it answers when it is named, and is the floor under a weak model.
+    pub extractive: Option<ProviderEntry>,
+    /// A model that is not to be trusted with documents: where it would answer a question of theirs without having been
+    /// named, the extractive one does.
+    pub weak: Option<ModelName>,
     /// What to say when no model can answer: what is missing and the command that installs it.
     pub missing: String,
 }
@@ -54,14 +59,31 @@ impl ModelCatalog {
     /// The model that answers a caller who names a provider, a model, both or neither. A name that is not configured is
     /// answered by the default; only an embedded model that is not installed is an error, as is having no model at all.
     pub fn resolve(&self, provider: Option<&str>, model: Option<&str>) -> Result<Answering, Error> {
+        self.named(provider, model)?.or_else(|| self.fallback()).ok_or_else(|| self.unavailable())
+    }
+
+    /// As [`ModelCatalog::resolve`], where the turn is a question of documents: no weak model answers it unless it was
+    /// named, and it is answered where there is no other model at all.
+    pub fn resolve_over_documents(
+        &self,
+        provider: Option<&str>,
+        model: Option<&str>,
+    ) -> Result<Answering, Error> {
+        let strong = || self.fallback().filter(|answering| Some(answering.name()) != self.weak);
+        let answering = self.named(provider, model)?.or_else(strong);
+        answering
+            .or_else(|| self.extractive.as_ref().map(answer_by_default))
+            .or_else(|| self.fallback())
+            .ok_or_else(|| self.unavailable())
+    }
+
+    /// The model that a caller names who names one that is there, or a provider that is.
+    fn named(&self, provider: Option<&str>, model: Option<&str>) -> Result<Option<Answering>, Error> {
         let named = model.and_then(|model| self.by_model(provider, model));
         if named.is_none() && model.is_some_and(|model| model.starts_with(LOCAL_PREFIX)) {
             return Err(self.unavailable());
         }
-        named
-            .or_else(|| provider.and_then(|name| self.entry(name)).map(answer_by_default))
-            .or_else(|| self.fallback())
-            .ok_or_else(|| self.unavailable())
+        Ok(named.or_else(|| provider.and_then(|name| self.entry(name)).map(answer_by_default)))
     }
 
     /// The model that answers when nothing is named, if there is one.
@@ -72,7 +94,8 @@ impl ModelCatalog {
 
     /// Every model that can be asked for by name, the one that answers by default first.
     pub fn listed(&self) -> Vec<ModelName> {
-        let defaults = self.providers.iter().map(|entry| answer_by_default(entry).name());
+        let entries = self.providers.iter().chain(&self.extractive);
+        let defaults = entries.map(|entry| answer_by_default(entry).name());
         let named =
             self.aliases.keys().map(|alias| ModelName { provider: String::new(), model: alias.clone() });
         let mut models: Vec<ModelName> =
@@ -92,13 +115,15 @@ impl ModelCatalog {
         let named_first = provider.and_then(|name| self.entry(name)).into_iter().chain(&self.providers);
         named_first
             .into_iter()
+            .chain(&self.extractive)
             .find(|entry| entry.default_model == model || (entry.answers_for)(model))
             .map(|entry| Answering { provider: entry.provider.clone(), model: model.to_owned() })
     }
 
     fn exact(&self, name: &ModelName) -> Option<Answering> {
-        self.entry(&name.provider)
-            .map(|entry| Answering { provider: entry.provider.clone(), model: name.model.clone() })
+        let quotes = self.extractive.as_ref().filter(|entry| answer_by_default(entry).name() == *name);
+        let entry = quotes.or_else(|| self.entry(&name.provider))?;
+        Some(Answering { provider: entry.provider.clone(), model: name.model.clone() })
     }
 
     fn entry(&self, provider: &str) -> Option<&ProviderEntry> {
@@ -152,7 +177,7 @@ mod tests {
             providers: providers.iter().map(entry).collect(),
             aliases: BTreeMap::from([("fast".to_owned(), alias)]),
             missing: "run `cargo xtask models`".to_owned(),
-            default: None,
+            ..ModelCatalog::default()
         }
     }
 
@@ -181,6 +206,35 @@ mod tests {
         check(&local, Some("anthropic"), None, "local/local-smollm2");
         check(&local, None, Some("fast"), "local/local-smollm2");
         check(&local, None, Some("local-other"), "run `cargo xtask models`");
+    }
+
+    #[test]
+    fn a_weak_model_answers_no_question_of_documents_unless_it_is_named() {
+        #[track_caller]
+        fn over_documents(catalog: &ModelCatalog, model: Option<&str>, expected: &str) {
+            let answer = catalog.resolve_over_documents(Some("openai"), model);
+            assert_eq!(
+                answer.map_or_else(|error| error.message, |answer| answer.name().to_string()),
+                expected
+            );
+        }
+        let quoting = || catalog(&[("local", "local-extractive", "local-extractive")]).providers.pop();
+        let smollm2 = ModelName { provider: "local".to_owned(), model: "local-smollm2".to_owned() };
+        let weak = ModelCatalog {
+            extractive: quoting(),
+            weak: Some(smollm2),
+            ..catalog(&[("local", "local-smollm2", "local-smollm2")])
+        };
+        over_documents(&weak, None, "local/local-extractive");
+        over_documents(&weak, Some("gpt-5"), "local/local-extractive");
+        over_documents(&weak, Some("local-smollm2"), "local/local-smollm2");
+        check(&weak, None, None, "local/local-smollm2");
+        check(&weak, None, Some("local-extractive"), "local/local-extractive");
+        let strong = ModelCatalog { extractive: quoting(), ..catalog(&[("openai", "gpt-5", "gpt-")]) };
+        over_documents(&strong, None, "openai/gpt-5");
+        let none = ModelCatalog { extractive: quoting(), ..catalog(&[]) };
+        over_documents(&none, None, "local/local-extractive");
+        check(&none, None, None, "run `cargo xtask models`");
     }
 
     #[test]

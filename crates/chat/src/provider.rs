@@ -25,6 +25,9 @@ pub struct CompletionRequest {
     pub top_p: Option<f32>,
     /// Upper bound of completion tokens, at least 1.
     pub max_tokens: Option<u32>,
+    /// The sentences of documents that answer best, where the turn is a question of documents. A model that writes reads
+    /// their passages in its prompt; one that only quotes says this.
+    pub extract: Option<String>,
 }
 
 /// Who speaks in a message.

@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
-
 use crate::search::language::Language;
 use crate::search::words::{self, Term};
+use crate::sentences::sentences;
 
 /// The part of a sentence's words, by their rarity, that its source must have.
 const ENOUGH: f32 = 0.5;
@@ -34,7 +33,7 @@ pub fn cite(answer: &str, passages: &[&str]) -> Vec<Support> {
     let sources: Vec<Source<'_>> = (0..)
         .zip(passages)
         .flat_map(|(passage, text)| {
-            sentences(text).map(move |quote| Source {
+            sentences(text).into_iter().map(move |quote| Source {
                 passage,
                 words: words_of(&text[quote.clone()], language),
                 numbers: numbers(&text[quote.clone()]),
@@ -48,12 +47,13 @@ pub fn cite(answer: &str, passages: &[&str]) -> Vec<Support> {
         let numbers = numbers(&answer[answer_span.clone()]);
         let numbered = sources.iter().filter(|source| numbers.is_subset(&source.numbers));
         let best = numbered.map(|source| (rarity.shared(&said, &source.words), source));
-        let (score, source) = best.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+        // Of those that say as much the first: the passages come best first.
+        let (score, source) = best.rev().max_by(|(one, _), (other, _)| one.total_cmp(other))?;
         let holds = said.len() >= LEAST_WORDS && score >= ENOUGH;
         let quote = source.quote.clone();
         holds.then_some(Support { passage: source.passage, quote, answer: answer_span, score })
     };
-    sentences(answer).filter_map(support).collect()
+    sentences(answer).into_iter().filter_map(support).collect()
 }
 
 /// A sentence of a passage.
@@ -97,24 +97,6 @@ fn words_of(text: &str, language: Language) -> HashSet<Term> {
 
 fn numbers(text: &str) -> HashSet<&str> {
     words::words(text).filter(|word| word.chars().any(char::is_numeric)).collect()
-}
-
-/// A sentence begins with a word, or with what opens a quotation; bullets, marks of headings and emoji lead to it.
-fn begins(character: char) -> bool {
-    character.is_alphanumeric() || "\"'([{\u{ab}\u{2018}\u{201c}\u{201e}".contains(character)
-}
-
-/// Where the sentences of a text stand, without the space around them. A line that ends is a sentence that ends.
-fn sentences(text: &str) -> impl Iterator<Item = Range<usize>> {
-    text.split_sentence_bound_indices().flat_map(move |(start, sentence)| {
-        let mut place = start;
-        sentence.split_inclusive('\n').filter_map(move |line| {
-            let before = place;
-            place += line.len();
-            let start = line.find(begins)?;
-            Some(before + start..before + line.trim_end().len())
-        })
-    })
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ use format::{Content, Format, HEAD};
 use limits::Inflation;
 pub use limits::Limits;
 pub use parts::{Part, Parts};
+pub use path::{checked as checked_path, shown as shown_path};
 
 /// A file's text, and what is known of its structure. All offsets are bytes of `text`, on character borders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +162,11 @@ impl Extractor {
         Self { program, limits, turns: Arc::new(Semaphore::new(1)), closing: tasks.closing().clone() }
     }
 
+    /// The same with another limit to the bytes of a file. Both take turns.
+    pub fn with_larger_files(&self, bytes: u64) -> Self {
+        Self { limits: Limits { file: bytes, ..self.limits.clone() }, ..self.clone() }
+    }
+
     /// Reads `file`; its path is its label and says, by its ending, what it should be.
     ///
     /// Call it in a tracked task and take the parts one by one: what is not taken yet waits in the child process.
@@ -223,6 +229,15 @@ impl Extractor {
         };
         let (program, limits, closing) = (self.program.clone(), self.limits.clone(), self.closing.clone());
         Ok(Parts::child(program, path.to_owned(), file, limits, closing, turn))
+    }
+}
+
+/// What the name of an archive ends in that begins with these bytes; nothing if it is none.
+pub(crate) fn archive_ending(head: &[u8]) -> Option<&'static str> {
+    match format::content(head) {
+        Content::Container => Some(Format::Zip.ending()),
+        Content::Tar { is_compressed } => Some(Format::tar(is_compressed).ending()),
+        Content::Pdf | Content::Rtf | Content::Text | Content::Foreign(..) => None,
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A file is read into text with its structure ([`extract`]) and cut into chunks ([`chunk`]), which are found by their
 //! words and by their meaning ([`search`]). A [`library::Library`] does both over whatever keeps the documents ([`store`]).
-//! What an answer rests on is told afterwards ([`cite`]).
+//! Which messages are questions of documents at all is told by [`question`], what documents say to one by [`answer`], and
+//! what an answer rests on afterwards by [`cite`].
 //!
 //! ```
 //! use std::sync::Arc;
@@ -27,10 +28,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod answer;
 pub mod chunk;
 pub mod cite;
 pub mod embed;
 pub mod extract;
 pub mod library;
+pub mod question;
 pub mod search;
 pub mod store;
+pub mod work;
+
+mod sentences;

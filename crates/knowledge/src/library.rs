@@ -1,5 +1,6 @@
 //! The face of the crate: documents go in under a project and a path, passages come out for a question.
 
+mod answers;
 mod shelf;
 mod vectors;
 mod verify;
@@ -279,10 +280,15 @@ impl Shared {
 
     /// The vector of a question; without one, search goes by words alone.
     async fn question(&self, text: &str) -> Option<Vec<f32>> {
+        self.vectors(vec![text.to_owned()]).await?.into_iter().next()
+    }
+
+    /// The vectors of texts that someone waits for; none where there is no model, or it does not answer in time.
+    async fn vectors(&self, texts: Vec<String>) -> Option<Vec<Vec<f32>>> {
         let embedder = self.embedder.as_ref()?;
-        let vectors = embedder.embed(Purpose::Question, vec![text.to_owned()]);
+        let vectors = embedder.embed(Purpose::Question, texts);
         match tokio::time::timeout(QUESTION_WAIT, vectors).await {
-            Ok(Ok(vectors)) => vectors.into_iter().next(),
+            Ok(Ok(vectors)) => Some(vectors),
             Ok(Err(error)) => {
                 tracing::warn!(error = %error, "a question is searched by its words alone");
                 None

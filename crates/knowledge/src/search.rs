@@ -24,6 +24,9 @@ use crate::store::{Entry, Key};
 /// A language that fewer of the chunks are in has its questions read as the others are.
 const NOTABLE: f32 = 0.02;
 
+/// The word after these asks for a number and is no word of the answer: how many, how long.
+const MEASURED_BY: &[&str] = &["how", "wie", "hoe"];
+
 /// The index over the documents of one project. It is a cache: all that it holds can be made again from the store.
 #[derive(Debug)]
 pub struct Index {
@@ -50,6 +53,15 @@ struct Place {
 pub struct Terms {
     language: Language,
     counts: Vec<(Term, u32)>,
+}
+
+/// A word of a question.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Weighed {
+    /// It is where one of these is.
+    pub(crate) terms: Vec<Term>,
+    /// The rarer it is, the more it tells.
+    pub(crate) weight: f32,
 }
 
 /// What is searched for.
@@ -153,6 +165,24 @@ impl Index {
                 self.hit(slot, Rank { nearness, ..rank })
             })
             .collect()
+    }
+
+    /// The words of a question that say something, each once, with what they tell here.
+    pub(crate) fn weighed(&self, question: &str) -> Vec<Weighed> {
+        let languages = self.languages();
+        let mut weighed: Vec<Weighed> = Vec::new();
+        let mut before = "";
+        for word in words::words(question) {
+            let terms = words::of_word(word, &languages);
+            let is_measure = MEASURED_BY.iter().any(|how| before.eq_ignore_ascii_case(how));
+            before = word;
+            if terms.is_empty() || is_measure || weighed.iter().any(|known| known.terms == terms) {
+                continue;
+            }
+            let weight = terms.iter().map(|term| self.lexical.rarity(*term)).fold(f32::INFINITY, f32::min);
+            weighed.push(Weighed { terms, weight });
+        }
+        weighed
     }
 
     fn hit(&self, slot: Slot, rank: Rank) -> Option<Hit> {

@@ -1,6 +1,7 @@
 //! The port to what keeps documents, their chunks and vectors; and an implementation in memory, for use without a server.
 
 mod memory;
+mod tasks;
 
 use std::ops::Range;
 
@@ -9,6 +10,10 @@ use chat::ids::DocumentId;
 use chat::store::StoreError;
 
 pub use memory::MemoryStore;
+pub use tasks::{
+    FileChange, FileState, Outcome, Repository, Source, Tally, Task, TaskChange, TaskEnd, TaskFile, TaskKind,
+    TaskStore, Unready,
+};
 
 use crate::chunk::Chunk;
 use crate::search::{Packed, Terms};
@@ -23,7 +28,7 @@ pub trait KnowledgeStore: Send + Sync + std::fmt::Debug {
     async fn version(&self, project: &str) -> Result<u64, StoreError>;
 
     /// Keeps a document, in the place of the one with its path, in one commit; gives the new version. Vectors stay as
-    /// long as a chunk of the project has their key.
+    /// long as a chunk of the project has their key. Files of that path that failed are settled ([`TaskStore::unready`]).
     async fn put(&self, project: &str, document: StoredDocument) -> Result<u64, StoreError>;
 
     /// Removes a document with its chunks, in one commit; gives the new version, or nothing if there was none.

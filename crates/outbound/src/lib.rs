@@ -19,7 +19,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::Resolve;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, LOCATION};
 use reqwest::{Client, Response};
 use tokio::time::Instant;
@@ -36,6 +35,8 @@ pub use client::client_builder;
 pub use failure::FetchError;
 pub use fetched::Fetched;
 pub use policy::{Place, PlaceError, Settings};
+pub use reqwest::Error as ClientError;
+pub use reqwest::dns::Resolve;
 
 use client::{Guard, SystemNames};
 use fetched::Deadline;

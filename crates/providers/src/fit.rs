@@ -135,6 +135,7 @@ mod tests {
                 temperature,
                 top_p,
                 max_tokens: None,
+                extract: None,
             };
             let sampling = fit.sampling(&request);
             (sampling.temperature, sampling.top_p)

@@ -1,5 +1,5 @@
-//! The models behind Latimer. Each is a [`chat::provider::Provider`]: OpenAI and whatever speaks like it, Anthropic, and
-//! a small model in the process.
+//! The models behind Latimer. Each is a [`chat::provider::Provider`]: OpenAI and whatever speaks like it, Anthropic, a
+//! small model in the process, and one that only quotes documents.
 //!
 //! ```
 //! use chat::provider::Provider as _;
@@ -18,6 +18,7 @@
 pub mod anthropic;
 #[cfg(feature = "embedded-llm")]
 pub mod embedded;
+pub mod extractive;
 pub mod fit;
 pub mod openai;
 pub mod settings;

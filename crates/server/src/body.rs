@@ -249,6 +249,15 @@ where
     Ok(objects.into_iter().map(|Object(value)| value).collect())
 }
 
+/// An object or `null`, for a field that may be one.
+pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
+}
+
 /// A JSON object. What serde derives for a struct takes an array as well, its fields by position.
 struct Object<T>(T);
 

@@ -14,6 +14,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use identity::tokens::{IssuerSettings, KeysAt, TokenAlgorithm};
 use ipnet::IpNet;
+use knowledge::extract::Limits;
 use providers::settings::ProviderSettings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,10 @@ pub struct Config {
     pub prices: BTreeMap<String, Price>,
     /// The providers by name. Without any, `OPENAI_API_KEY` and `ANTHROPIC_API_KEY` make one each.
     pub providers: BTreeMap<String, ProviderSettings>,
+    /// Where requests may send us.
+    pub outbound: OutboundConfig,
+    /// What reading a file may cost.
+    pub documents: DocumentsConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -227,6 +232,42 @@ pub struct Price {
     pub completion: f64,
 }
 
+/// Where the addresses may lead that requests name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutboundConfig {
+    /// Whether public addresses are reached at all.
+    pub public: bool,
+    /// The ports of all places that name none.
+    pub ports: Vec<u16>,
+    /// Hosts, `host:port` and networks that are reached although they are not public.
+    pub allowed: Vec<String>,
+    /// Networks that are not reached although they are public, or within an allowed one.
+    pub refused: Vec<IpNet>,
+}
+
+/// What reading a file may cost.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DocumentsConfig {
+    /// The size of a file.
+    pub max_file_mib: u64,
+    /// The text of a document.
+    pub max_text_mib: u64,
+    /// What comes out of one archive or office file.
+    pub max_inflated_mib: u64,
+    /// Pages, slides or sheets.
+    pub max_pages: usize,
+    /// Entries of an archive.
+    pub max_entries: usize,
+    /// Memory of the process that reads.
+    pub reader_memory_mib: u64,
+    /// How long a document may take.
+    pub document_timeout_ms: u64,
+    /// How long an archive may take.
+    pub archive_timeout_ms: u64,
+}
+
 /// Logs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -259,6 +300,8 @@ impl Default for Config {
             models: ModelsConfig::default(),
             prices: BTreeMap::new(),
             providers: BTreeMap::new(),
+            outbound: OutboundConfig::default(),
+            documents: DocumentsConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -303,6 +346,61 @@ impl Default for TurnConfig {
             retention_ms: ms(core.retention),
             history_tokens: core.history_tokens,
             checkpoint_interval_ms: ms(core.checkpoint_interval),
+        }
+    }
+}
+
+impl Default for OutboundConfig {
+    fn default() -> Self {
+        let outbound::Settings { public, ports, .. } = outbound::Settings::default();
+        Self { public, ports, allowed: Vec::new(), refused: Vec::new() }
+    }
+}
+
+impl OutboundConfig {
+    /// As the client takes it.
+    pub(crate) fn settings(&self) -> Result<outbound::Settings, ConfigError> {
+        let places = self.allowed.iter().map(|place| place.parse());
+        Ok(outbound::Settings {
+            public: self.public,
+            ports: self.ports.clone(),
+            allowed: places.collect::<Result<_, _>>()?,
+            refused: self.refused.clone(),
+        })
+    }
+}
+
+impl Default for DocumentsConfig {
+    fn default() -> Self {
+        let limits = Limits::default();
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            max_file_mib: limits.file >> 20,
+            max_text_mib: limits.text >> 20,
+            max_inflated_mib: limits.inflated >> 20,
+            max_pages: limits.pages,
+            max_entries: limits.entries,
+            reader_memory_mib: limits.memory >> 20,
+            document_timeout_ms: ms(limits.time),
+            archive_timeout_ms: ms(limits.whole_time),
+        }
+    }
+}
+
+impl DocumentsConfig {
+    /// As the reader of files takes it.
+    pub(crate) fn limits(&self) -> Limits {
+        let bytes = |mib: u64| mib.saturating_mul(1 << 20);
+        Limits {
+            file: bytes(self.max_file_mib),
+            text: bytes(self.max_text_mib),
+            inflated: bytes(self.max_inflated_mib),
+            pages: self.max_pages,
+            entries: self.max_entries,
+            memory: bytes(self.reader_memory_mib),
+            time: Duration::from_millis(self.document_timeout_ms),
+            whole_time: Duration::from_millis(self.archive_timeout_ms),
+            ..Limits::default()
         }
     }
 }
@@ -369,6 +467,9 @@ pub enum ConfigError {
     /// A proxy that can't be told from others.
     #[error("server.trusted_proxies: {0:?} is neither an address nor a network such as 10.0.0.0/8")]
     Proxy(String),
+    /// No place that can be allowed.
+    #[error("outbound.allowed: {0}")]
+    Place(#[from] outbound::PlaceError),
     /// No price, or not of a model.
     #[error("prices.{0:?}: prices are of provider/model, such as \"openai/gpt-*\", and not below 0")]
     Price(String),

@@ -1,22 +1,27 @@
 //! Documents of projects as callers may see them: whoever may know of a project may read it, and write to it.
 
+use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 use chat::ids::{DocumentId, random_base62};
 use chat::{Error, ErrorKind, Principal, Scope};
 use identity::Directory;
 use knowledge::extract::{ExtractError, Extractor};
 use knowledge::library::{Library, Passage, Query};
-use knowledge::store::{DocumentType, Label, Listed};
+use knowledge::store::{DocumentType, Label, Listed, Repository, Task, TaskKind, Unready};
+use knowledge::work::{NewFile, NewTask, Work};
 
 mod grounding;
 mod inspect;
 
 pub(crate) use grounding::LibraryGrounding;
-pub(crate) use inspect::{Problem, Verification, Why};
+pub(crate) use inspect::{Census, Problem, Verification, Why};
 
 /// What public ids of documents begin with.
 const DOCUMENT_PREFIX: &str = "doc_";
+/// What places in the list of files that are no documents begin with.
+const FILE_PREFIX: &str = "file_";
 /// Random characters in the path of a document that came without one.
 const PATH_CHARACTERS: usize = 12;
 
@@ -25,6 +30,7 @@ pub(crate) struct Documents {
     pub(crate) library: Library,
     pub(crate) extractor: Extractor,
     pub(crate) directory: Directory,
+    pub(crate) work: Work,
 }
 
 /// A text on its way into a project.
@@ -39,6 +45,58 @@ pub(crate) struct NewDocument {
 pub(crate) struct Added {
     pub(crate) id: DocumentId,
     pub(crate) label: Label,
+}
+
+/// A task that a caller asks for.
+pub(crate) struct AskedTask {
+    pub(crate) project: String,
+    pub(crate) kind: TaskKind,
+    pub(crate) repository: Option<Repository>,
+    pub(crate) include_tests: bool,
+    pub(crate) files: Vec<NewFile>,
+}
+
+/// What a project has, as it is listed.
+pub(crate) enum Entry {
+    /// A file that is no document (yet).
+    File(Unready),
+    Document(Listed),
+}
+
+/// A place in the list of what a project has: files before documents, so that a file which becomes one is not missed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place {
+    File(u64),
+    Document(DocumentId),
+}
+
+impl Entry {
+    pub(crate) fn place(&self) -> Place {
+        match self {
+            Self::File(unready) => Place::File(unready.place),
+            Self::Document(listed) => Place::Document(listed.id),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(place) => write!(f, "{FILE_PREFIX}{place}"),
+            Self::Document(id) => f.write_str(&document_id(*id)),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(place: &str) -> Result<Self, ()> {
+        match place.strip_prefix(FILE_PREFIX) {
+            Some(number) => number.parse().map(Self::File).map_err(drop),
+            None => document_of(place).map(Self::Document).ok_or(()),
+        }
+    }
 }
 
 impl Documents {
@@ -80,19 +138,70 @@ impl Documents {
         }
     }
 
-    /// A page of a project's documents, the oldest first, after the one named.
+    /// Whether the caller may put something into a project, before it is received.
+    pub(crate) async fn check_may_add(&self, principal: &Principal, project: &str) -> Result<(), Error> {
+        check_may_write(principal)?;
+        self.project(principal, project).await.map(drop)
+    }
+
+    /// Takes a task on. A project that is not there becomes one of the caller's own.
+    pub(crate) async fn start(&self, principal: &Principal, asked: AskedTask) -> Result<Task, Error> {
+        check_may_write(principal)?;
+        let AskedTask { project: project_name, kind, repository, include_tests, files } = asked;
+        let project = self.directory.project_to_write(principal, &project_name).await?;
+        let new = NewTask { project, project_name, kind, repository, include_tests, files };
+        Ok(self.work.add(new).await?)
+    }
+
+    /// The task, if the caller may know of its project.
+    pub(crate) async fn task(&self, principal: &Principal, id: &str) -> Result<Task, Error> {
+        check_may_read(principal)?;
+        let absent = || Error::not_found("task");
+        let task = self.work.task(id).await?.ok_or_else(absent)?;
+        // Another project may have this id as its name.
+        let seen = self.project(principal, &task.project).await?.filter(|seen| *seen == task.project);
+        seen.map(|_| task).ok_or_else(absent)
+    }
+
+    /// The tasks of a project, the newest first.
+    pub(crate) async fn tasks(
+        &self,
+        principal: &Principal,
+        project: &str,
+        limit: usize,
+    ) -> Result<Vec<Task>, Error> {
+        check_may_read(principal)?;
+        match self.project(principal, project).await? {
+            Some(project) => Ok(self.work.tasks(&project, limit).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// A page of what a project has, after a place in it.
     pub(crate) async fn list(
         &self,
         principal: &Principal,
         project: &str,
-        after: Option<DocumentId>,
+        after: Option<Place>,
         limit: usize,
-    ) -> Result<Vec<Listed>, Error> {
+    ) -> Result<Vec<Entry>, Error> {
         check_may_read(principal)?;
-        match self.project(principal, project).await? {
-            Some(project) => Ok(self.library.documents(&project, after, limit).await?),
-            None => Ok(Vec::new()),
+        let Some(project) = self.project(principal, project).await? else { return Ok(Vec::new()) };
+        let (files_after, documents_after) = match after {
+            None => (Some(None), None),
+            Some(Place::File(place)) => (Some(Some(place)), None),
+            Some(Place::Document(id)) => (None, Some(id)),
+        };
+        let mut page: Vec<Entry> = Vec::new();
+        if let Some(after) = files_after {
+            page.extend(self.work.unready(&project, after, limit).await?.into_iter().map(Entry::File));
         }
+        if page.len() < limit {
+            let left = limit - page.len();
+            let documents = self.library.documents(&project, documents_after, left).await?;
+            page.extend(documents.into_iter().map(Entry::Document));
+        }
+        Ok(page)
     }
 
     /// Bytes of the text of a document, as many of them as there are.
@@ -130,7 +239,7 @@ impl Documents {
 }
 
 /// Whoever may chat may read what chats rest on.
-fn check_may_read(principal: &Principal) -> Result<(), Error> {
+pub(crate) fn check_may_read(principal: &Principal) -> Result<(), Error> {
     if principal.may(Scope::Documents) || principal.may(Scope::Chat) {
         return Ok(());
     }

@@ -14,6 +14,7 @@ mod health;
 mod idempotency;
 mod knowledge;
 mod listen;
+mod multipart;
 mod openapi;
 mod prices;
 mod private_file;
@@ -25,4 +26,4 @@ mod serve;
 mod sign_in;
 mod sse;
 
-pub use serve::{Server, StartError, Stores};
+pub use serve::{Server, StartError, Stores, Surroundings};

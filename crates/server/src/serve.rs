@@ -14,9 +14,11 @@ use chat::{Chat, Tasks};
 use identity::store::{AccountStore, IssuerStore, KeyStore, TicketStore};
 use identity::tokens::HttpKeySets;
 use identity::{FirstStart, Identity, IssuerConfig};
-use knowledge::extract::{Extractor, Limits};
+use knowledge::extract::Extractor;
 use knowledge::library::Library;
-use knowledge::store::KnowledgeStore;
+use knowledge::store::{KnowledgeStore, TaskStore};
+use knowledge::work::{self, Work};
+use outbound::{Outbound, Resolve};
 use store::{DataDir, SqliteStore};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -36,6 +38,8 @@ use crate::router;
 pub(crate) mod first_start;
 mod models;
 
+/// In the data directory: files that were received and wait to be read.
+const RECEIVED: &str = "received";
 /// A key set is small; an issuer that takes longer is out.
 const KEY_SET_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long connections may take at least to end once the turns have; then they are cut.
@@ -81,6 +85,12 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The client for addresses that requests name.
+    #[error("the client for web pages can't be made")]
+    Outbound(#[source] outbound::ClientError),
+    /// The work on documents.
+    #[error(transparent)]
+    Work(#[from] work::StartError),
     /// The running program, which reads documents as its own child process.
     #[error("can't tell which program is running, which it must start again to read documents: {0}")]
     Program(std::io::Error),
@@ -109,6 +119,17 @@ pub struct Stores {
     pub usage: Arc<dyn UsageStore>,
     /// Documents.
     pub knowledge: Arc<dyn KnowledgeStore>,
+    /// Work on documents.
+    pub tasks: Arc<dyn TaskStore>,
+}
+
+/// What a server finds around it; what is left out is the system's.
+#[derive(Default)]
+pub struct Surroundings {
+    /// The program that is started to read files, which must be this one.
+    pub program: Option<PathBuf>,
+    /// Where the names of hosts are looked up that requests name.
+    pub names: Option<Arc<dyn Resolve>>,
 }
 
 /// A running server.
@@ -134,6 +155,15 @@ impl Server {
 
     /// Starts, and returns once it accepts connections.
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        Self::start_in(config, clock, Surroundings::default()).await
+    }
+
+    /// As [`Server::start_with`], in surroundings of the caller's.
+    pub async fn start_in(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
         let store = open_store(&config.data_dir, clock.as_ref()).await?;
         let stores = Stores {
             turns: store.clone(),
@@ -145,8 +175,9 @@ impl Server {
             conversations: store.clone(),
             usage: store.clone(),
             knowledge: store.clone(),
+            tasks: store.clone(),
         };
-        let server = Self::start_over(config, clock, stores).await?;
+        let server = Self::start_parts(config, clock, stores, surroundings).await?;
         Ok(Self { store: Some(store), ..server })
     }
 
@@ -156,13 +187,32 @@ impl Server {
         clock: Arc<dyn Clock>,
         stores: Stores,
     ) -> Result<Self, StartError> {
-        let Stores { turns, keys, accounts, issuer, tickets, assistants, conversations, usage, knowledge } =
-            stores;
+        Self::start_parts(config, clock, stores, Surroundings::default()).await
+    }
+
+    async fn start_parts(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        stores: Stores,
+        surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
+        let Stores {
+            turns,
+            keys,
+            accounts,
+            issuer,
+            tickets,
+            assistants,
+            conversations,
+            usage,
+            knowledge,
+            tasks: task_store,
+        } = stores;
         let prices = Prices::new(&config.prices)?;
         let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
-        let library = Library::new(knowledge, None, clock.clone());
+        let library = Library::new(knowledge, models::embedder(&config), clock.clone());
         library.start(&turn_tasks);
         let chat = Chat::start(chat::Parts {
             store: turns,
@@ -196,12 +246,20 @@ impl Server {
         let first_start = identity.first_start(config::admin_password()).await?;
         let first_start_file =
             first_start.as_ref().and_then(|first| first_start::write_down(&config.data_dir, first));
-        let program = std::env::current_exe().map_err(StartError::Program)?;
-        let documents = Documents {
-            extractor: Extractor::new(program, Limits::default(), &turn_tasks),
-            directory: identity.directory.clone(),
-            library,
+        let program = surroundings.program.map_or_else(std::env::current_exe, Ok);
+        let program = program.map_err(StartError::Program)?;
+        let extractor = Extractor::new(program, config.documents.limits(), &turn_tasks);
+        let work = work::Parts {
+            store: task_store,
+            library: library.clone(),
+            extractor: extractor.clone(),
+            outbound: way_out(&config, surroundings.names)?,
+            clock: clock.clone(),
+            folder: config.data_dir.join(RECEIVED),
+            largest_file: config.documents.limits().file,
         };
+        let work = Work::start(work, &turn_tasks).await?;
+        let documents = Documents { extractor, directory: identity.directory.clone(), library, work };
         let tokens = identity.tokens.clone();
         turn_tasks.spawn(async move { tokens.warm_up().await });
         let admin_token = AdminToken::new();
@@ -330,6 +388,16 @@ pub(crate) async fn open_administration(config: &Config) -> Result<(Admin, Arc<S
     let (token, usage, body_timeout) = (AdminToken::new(), store.clone(), Duration::MAX);
     let admin = Admin { identity, assistants, token, usage, prices, clock, body_timeout };
     Ok((admin, store))
+}
+
+/// The client for addresses that requests name.
+fn way_out(config: &Config, names: Option<Arc<dyn Resolve>>) -> Result<Outbound, StartError> {
+    let settings = config.outbound.settings()?;
+    let outbound = match names {
+        Some(names) => Outbound::with_names(settings, names),
+        None => Outbound::new(settings),
+    };
+    outbound.map_err(StartError::Outbound)
 }
 
 fn key_sets() -> Result<Arc<HttpKeySets>, StartError> {

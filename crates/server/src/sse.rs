@@ -19,7 +19,7 @@ use crate::auth::Standing;
 
 /// A write takes in more events until it is this long.
 const FULL: usize = 32 << 10;
-const HEARTBEAT: &[u8] = b": ping\n\n";
+pub(crate) const HEARTBEAT: &[u8] = b": ping\n\n";
 
 /// A dialect's form of a turn's events.
 pub(crate) trait Encode: Send + Unpin + 'static {
@@ -44,6 +44,17 @@ pub(crate) fn data_frame<T: Serialize>(out: &mut BytesMut, data: &T) {
     out.put_slice(b"data: ");
     serde_json::to_writer(out.writer(), data).expect("our own types are valid JSON");
     out.put_slice(b"\n\n");
+}
+
+/// An answer of Server-Sent Events.
+pub(crate) fn event_stream(body: axum::body::Body) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    // nginx buffers answers unless told otherwise.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
 }
 
 /// Streams a turn until its last event, or until its reader's credentials are revoked.
@@ -132,13 +143,7 @@ impl<E: Encode> TurnBody<E> {
 
     /// As an answer of Server-Sent Events.
     pub(crate) fn into_event_stream(self) -> Response {
-        let mut response = axum::body::Body::new(self).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-        // nginx buffers answers unless told otherwise.
-        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-        response
+        event_stream(axum::body::Body::new(self))
     }
 }
 

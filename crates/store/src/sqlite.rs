@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chat::Tasks;
 use chat::clock::Clock;
-use chat::grounding::Citation;
 use chat::conversations::{
     Change, ConversationStore, Filter, Listed, Message, NewConversation, Order, Page, Record, Summary,
 };
+use chat::grounding::Citation;
 use chat::ids::{AccountId, ConversationId};
 use chat::store::{
     Checkpoint, CloseTurn, HistoryPage, OpenError, OpenTurn, Opened, PathMessage, StoreError,
@@ -38,6 +38,7 @@ mod open_turn;
 mod quota;
 mod read;
 mod rows;
+mod tasks;
 mod usage;
 mod values;
 mod writer;
@@ -49,7 +50,7 @@ const READERS: u32 = 4;
 /// Multi-row statements come in as many shapes as there are row counts; all of them stay prepared.
 const STATEMENT_CACHE: usize = 256;
 
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "first chat", include_str!("../migrations/0001_first_chat.sql")),
     (2, "identity", include_str!("../migrations/0002_identity.sql")),
     (3, "assistants", include_str!("../migrations/0003_assistants.sql")),
@@ -60,6 +61,7 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (8, "own projects", include_str!("../migrations/0008_own_projects.sql")),
     (9, "evidence", include_str!("../migrations/0009_evidence.sql")),
     (10, "knowledge", include_str!("../migrations/0010_knowledge.sql")),
+    (11, "tasks", include_str!("../migrations/0011_tasks.sql")),
     (12, "knowledge of assistants", include_str!("../migrations/0012_knowledge_of_assistants.sql")),
 ];
 

@@ -8,7 +8,7 @@ use super::repository::{Package, Repository};
 const ARROWS: &[(&str, &[&str])] = &[
     ("chat", &[]),
     ("identity", &["chat"]),
-    ("knowledge", &["chat"]),
+    ("knowledge", &["chat", "outbound"]),
     ("outbound", &[]),
     ("providers", &["chat", "outbound"]),
     ("store", &["chat", "identity", "knowledge"]),

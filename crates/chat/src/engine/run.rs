@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
-use super::{Inner, Told, tell};
+use super::{Inner, Told, budget, tell};
 use crate::error::{Error, ErrorKind};
-use crate::grounding::{Evidence, Grounding, Grounds, Passage, Question};
+use crate::grounding::{Evidence, Grounds, Passage};
 use crate::models::Answering;
 use crate::prompt;
 use crate::provider::{
@@ -29,10 +29,6 @@ const GATHERING: Duration = Duration::from_millis(5);
 /// Between two tries to record an end that could not be committed.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(10);
-/// Tokens kept free for the answer where the caller sets no limit.
-const ANSWER_TOKENS: u32 = 512;
-/// Passages may take one part of so many of the prompt.
-const PASSAGES_SHARE: u32 = 2;
 /// How often the model is asked for an answer in the form that the caller wants.
 const FORM_ATTEMPTS: usize = 2;
 
@@ -41,6 +37,7 @@ pub(super) struct Turn {
     pub(super) log: Arc<TurnLog>,
     pub(super) answering: Answering,
     pub(super) request: TurnRequest,
+    pub(super) grounds: Grounds,
 }
 
 /// How the model's answer came out.
@@ -99,22 +96,15 @@ impl Turn {
             Ok(messages) => messages,
             Err(error) => return Answer::failed(error),
         };
-        let passages = tokio::select! {
-            biased;
-            () = self.log.stopping().cancelled() => return self.stopped(),
-            grounds = self.ground(&messages) => match grounds {
-                Ok(Grounds::None) => None,
-                Ok(Grounds::Passages(passages)) => Some(passages),
-                Ok(Grounds::Silence(sentence)) => return self.silence(sentence),
-                Err(error) => return Answer::failed(error),
-            },
+        let passages = match &self.grounds {
+            Grounds::None => return self.ask_model(messages).await,
+            Grounds::Silence(sentence) => return self.silence(sentence),
+            Grounds::Passages { passages, .. } => passages,
         };
-        if let Some(passages) = &passages {
-            messages = prompt::rest_on(messages, passages);
-        }
+        messages = prompt::rest_on(messages, passages);
         let answer = self.ask_model(messages).await;
-        if let (Some(passages), Outcome::Finished(_)) = (passages, &answer.outcome) {
-            self.cite(&passages).await;
+        if let Outcome::Finished(_) = answer.outcome {
+            self.cite(passages).await;
         }
         answer
     }
@@ -134,33 +124,20 @@ impl Turn {
         answer
     }
 
-    /// The documents, if the turn asks any.
-    fn documents(&self) -> Option<&dyn Grounding> {
-        self.chat.grounding.as_deref().filter(|_| !self.request.projects.is_empty())
-    }
-
-    /// What the documents of the named projects have for the question.
-    async fn ground(&self, messages: &[PromptMessage]) -> Result<Grounds, Error> {
-        let Some(documents) = self.documents() else { return Ok(Grounds::None) };
-        let mut asked = messages.iter().rev().filter(|message| message.role == Role::User);
-        let question = asked.next().map(|message| message.content.clone()).unwrap_or_default();
-        let before = asked.next().map(|message| message.content.clone());
-        let budget = self.prompt_budget() / PASSAGES_SHARE;
-        documents
-            .ground(Question { projects: self.request.projects.clone(), text: question, before, budget })
-            .await
-    }
-
-    /// The documents do not say, so no model is asked.
-    fn silence(&self, sentence: String) -> Answer {
-        self.log.append([CompletionEvent::TextDelta(sentence)]);
+    /// The documents do not say, so no model is asked. Where that is not in the form that the caller reads, it is why the
+    /// answer fails.
+    fn silence(&self, sentence: &str) -> Answer {
+        if self.request.form.as_ref().is_some_and(|form| form.accept(sentence).is_err()) {
+            return Answer::failed(Error::new(ErrorKind::UnfitAnswer, sentence));
+        }
+        self.log.append([CompletionEvent::TextDelta(sentence.to_owned())]);
         self.log.rest_on(Evidence { refused: true, citations: Vec::new() });
         Answer { outcome: Outcome::Finished(FinishReason::Stop), usage: Some(Usage::default()) }
     }
 
     /// Says what the answer rests on. An answer without citations is one still.
     async fn cite(&self, passages: &[Passage]) {
-        let Some(documents) = self.documents() else { return };
+        let Some(documents) = self.chat.documents(&self.request) else { return };
         let text = self.log.transcript().text;
         let citations =
             documents.cite(&self.request.projects, &text, passages).await.unwrap_or_else(|error| {
@@ -201,9 +178,9 @@ impl Turn {
     }
 
     async fn prompt(&self, new: &NewTurn) -> Result<Vec<PromptMessage>, Error> {
-        let mut budget = self.prompt_budget();
-        if self.documents().is_some() {
-            budget -= budget / PASSAGES_SHARE;
+        let mut budget = budget::of_prompt(&self.answering, &self.request, &self.chat.settings);
+        if let Grounds::Passages { .. } = self.grounds {
+            budget -= budget::of_passages(&self.answering, &self.request, &self.chat.settings);
         }
         let asks_anew = new.head.question_id.is_none();
         let said =
@@ -213,21 +190,14 @@ impl Turn {
         Ok(prompt::assemble(&instructions.join("\n\n"), said.await?, budget))
     }
 
-    /// Tokens for the prompt. A quarter of a known context stays free, since the tokens are estimated.
-    fn prompt_budget(&self) -> u32 {
-        match self.answering.provider.context_tokens(&self.answering.model) {
-            None => self.chat.settings.history_tokens,
-            Some(context) => {
-                let answer = self.request.max_tokens.unwrap_or(ANSWER_TOKENS).min(context / 2);
-                (context - answer) / 4 * 3
-            }
-        }
-    }
-
     /// Lets the provider write into the log, or into `held`, until it ends, fails, or the turn is stopped. Returning drops
     /// the provider's stream, which closes its connection.
     async fn complete(&self, messages: Vec<PromptMessage>, mut held: Option<&mut String>) -> Answer {
         let provider = &self.answering.provider;
+        let extract = match &self.grounds {
+            Grounds::Passages { extract, .. } => Some(extract.clone()),
+            Grounds::None | Grounds::Silence(_) => None,
+        };
         let mut events = provider
             .stream(CompletionRequest {
                 model: self.answering.model.clone(),
@@ -235,6 +205,7 @@ impl Turn {
                 temperature: self.request.temperature,
                 top_p: self.request.top_p,
                 max_tokens: self.request.max_tokens,
+                extract,
             })
             .ready_chunks(BATCH);
         let mut stopping = pin!(self.log.stopping().cancelled());

@@ -51,6 +51,10 @@ fn passage(text: &str) -> Passage {
     }
 }
 
+fn passages(text: &str) -> Grounds {
+    Grounds::Passages { passages: vec![passage(text)], extract: text.to_owned() }
+}
+
 fn about(name: &str, content: &str) -> TurnRequest {
     TurnRequest { projects: vec!["proj_1".to_owned()], ..message(name, content) }
 }
@@ -85,7 +89,7 @@ async fn events(stream: &TurnStream) -> Vec<(usize, Option<Citation>)> {
 
 #[tokio::test]
 async fn the_model_reads_the_passages_as_data_and_its_answer_is_cited() {
-    let documents = Documents::with(Grounds::Passages(vec![passage("It lasts \u{ab}two\u{bb} years.")]));
+    let documents = Documents::with(passages("It lasts \u{ab}two\u{bb} years."));
     let house = House::over(documents.clone()).await;
 
     let stream = house.talk(about("first", "How long is the warranty?"), "It is two years.").await;
@@ -128,12 +132,14 @@ async fn a_follow_up_is_asked_together_with_what_it_refers_to() {
     house.talk(message("third", "Thanks!"), "Welcome.").await;
 
     let asked = documents.asked.lock().unwrap().clone();
-    let short: Vec<_> =
-        asked.iter().map(|question| (question.text.as_str(), question.before.as_deref())).collect();
+    let before = |question: &Question| -> Vec<String> {
+        question.before.iter().map(|message| message.content.clone()).collect()
+    };
+    let short: Vec<_> = asked.iter().map(|question| (question.text.as_str(), before(question))).collect();
     let first = "How long is the warranty?";
     assert_eq!(
         short,
-        [(first, None), ("And for phones?", Some(first))],
+        [(first, vec![]), ("And for phones?", vec![first.to_owned(), "Two years.".to_owned()])],
         "who names no project asks no documents"
     );
     assert_eq!(asked[0].projects, ["proj_1"]);
@@ -145,14 +151,14 @@ async fn a_follow_up_is_asked_together_with_what_it_refers_to() {
 }
 
 #[tokio::test]
-async fn documents_that_fail_fail_the_turn() {
+async fn documents_that_fail_are_told_before_a_turn_is_opened() {
     let failure = Error::new(ErrorKind::Internal, "the index is broken");
     let documents = Arc::new(Documents { grounds: Err(failure), asked: Mutex::default() });
     let house = House::over(documents).await;
 
-    let stream = house.ask(about("first", "Who won?")).await;
+    let refused = house.chat.ask(&house.ada, about("first", "Who won?")).await;
 
-    let reply = stream.reply().await;
-    assert!(matches!(reply.end.outcome, chat::turn::Outcome::Failed(_)), "{reply:?}");
+    assert_eq!(refused.err().map(|error| error.message), Some("the index is broken".to_owned()));
+    assert!(house.stored("first").await.is_none());
     assert_eq!(house.prompts(), Vec::<Vec<String>>::new());
 }

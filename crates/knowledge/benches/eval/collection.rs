@@ -1,6 +1,6 @@
 //! A collection on disk: documents, questions, and which documents answer which question.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -14,6 +14,8 @@ pub(crate) struct Collection {
     pub(crate) documents: Vec<Document>,
     /// Those with at least one relevant document.
     pub(crate) queries: Vec<Query>,
+    /// Those whose answers are known; none in most collections.
+    pub(crate) questions: Vec<Question>,
 }
 
 pub(crate) struct Document {
@@ -25,6 +27,18 @@ pub(crate) struct Query {
     pub(crate) text: String,
     /// The gain of each relevant document.
     pub(crate) relevant: HashMap<String, f64>,
+}
+
+/// A question with its answers.
+pub(crate) struct Question {
+    pub(crate) text: String,
+    /// Whether the documents hold the answer.
+    pub(crate) answerable: bool,
+    pub(crate) answers: Vec<String>,
+    /// What the answer was before the documents were changed.
+    pub(crate) original: Vec<String>,
+    /// The documents that answer it.
+    pub(crate) relevant: HashSet<String>,
 }
 
 impl Document {
@@ -59,8 +73,14 @@ impl Collection {
         let name = path.file_name().context("a collection has a name")?.to_string_lossy().into_owned();
         let documents = lines(&path.join("corpus.jsonl"))?.iter().map(document).collect::<Option<_>>();
         let mut relevant = relevant(&path.join("qrels.tsv"))?;
-        let queries = lines(&path.join("queries.jsonl"))?;
-        let queries = queries.iter().filter_map(|query| {
+        let lines_of_queries = lines(&path.join("queries.jsonl"))?;
+        let answers = path.join("answers.jsonl");
+        let answers = if answers.is_file() { lines(&answers)? } else { Vec::new() };
+        let questions = answers
+            .iter()
+            .map(|answer| question(answer, &lines_of_queries, &relevant))
+            .collect::<Option<_>>();
+        let queries = lines_of_queries.iter().filter_map(|query| {
             let relevant = relevant.remove(query["_id"].as_str()?)?;
             Some(Query { text: query["text"].as_str()?.to_owned(), relevant })
         });
@@ -68,6 +88,7 @@ impl Collection {
             name,
             documents: documents.context("a document lacks its id or text")?,
             queries: queries.collect(),
+            questions: questions.context("an answer lacks its question")?,
         })
     }
 }
@@ -78,6 +99,22 @@ fn document(line: &Value) -> Option<Document> {
     let content =
         if title.is_empty() { text.to_owned() } else { format!("{title}\n\n{text}").trim().to_owned() };
     Some(Document { id: line["_id"].as_str()?.to_owned(), content })
+}
+
+fn question(
+    answer: &Value,
+    queries: &[Value],
+    relevant: &HashMap<String, HashMap<String, f64>>,
+) -> Option<Question> {
+    let id = answer["_id"].as_str()?;
+    let text = queries.iter().find(|query| query["_id"] == id)?["text"].as_str()?.to_owned();
+    let texts = |field: &str| {
+        let texts = answer[field].as_array().into_iter().flatten().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
+    };
+    let relevant = relevant.get(id).into_iter().flat_map(HashMap::keys).cloned().collect();
+    let answerable = answer["answerable"].as_bool()?;
+    Some(Question { text, answerable, answers: texts("answers"), original: texts("original"), relevant })
 }
 
 fn lines(path: &Path) -> anyhow::Result<Vec<Value>> {

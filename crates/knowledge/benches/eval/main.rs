@@ -1,6 +1,7 @@
 //! Measures search on collections of questions with known answers: by words, by meaning, and by both, beside other systems.
 #![expect(clippy::print_stdout, reason = "a command line tool speaks to its terminal")]
 
+mod answers;
 mod collection;
 mod figures;
 mod remembering;
@@ -16,6 +17,7 @@ use knowledge::embed::minilm::{self, MiniLm};
 use knowledge::library::{Library, Passage, Query};
 use knowledge::store::MemoryStore;
 
+use answers::Answers;
 use collection::Collection;
 use figures::{Figures, Table};
 use remembering::Remembering;
@@ -68,6 +70,10 @@ async fn measure(path: &Path, model: MiniLm) -> anyhow::Result<()> {
     table.add("latimer, meaning", &meaning);
     table.add("latimer, both", &both);
     table.print();
+    if !collection.questions.is_empty() {
+        Answers::of(&by_both, &collection).await?.print();
+        Answers::of(&by_words, &collection).await?.print();
+    }
     println!("words weigh {:.2} on average", weights.iter().sum::<f32>() / weights.len().max(1) as f32);
     Ok(())
 }

@@ -9,7 +9,7 @@ const LONGEST: usize = 1_024;
 ///
 /// What would leave the folder that it is unpacked into is refused rather than mended, so that nobody finds a file under
 /// another name than the one it was given.
-pub(super) fn checked(path: &str) -> Result<String, ExtractError> {
+pub fn checked(path: &str) -> Result<String, ExtractError> {
     let path = path.replace('\\', "/");
     let path = path.strip_prefix("./").unwrap_or(&path);
     match fault(path) {
@@ -24,7 +24,7 @@ pub(super) fn key(path: &str) -> String {
 }
 
 /// A path that may be shown, whatever stands in it.
-pub(super) fn shown(path: &str) -> String {
+pub fn shown(path: &str) -> String {
     let shown = path.chars().map(|char| if is_invisible(char) { '\u{fffd}' } else { char });
     shown.take(LONGEST).collect()
 }

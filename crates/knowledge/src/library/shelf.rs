@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chat::ids::DocumentId;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::search::{Hit, Index, Packed, Question};
+use crate::search::{Hit, Index, Packed, Question, Weighed};
 use crate::store::{Entry, Key};
 
 /// Vectors by what they are kept under.
@@ -77,6 +77,18 @@ impl Shelf {
 }
 
 impl Reader {
+    /// Whether there is nothing to be found.
+    pub(super) fn is_empty(&self) -> bool {
+        let loaded = self.0.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.as_ref().is_none_or(|loaded| loaded.index.chunks() == 0)
+    }
+
+    /// What the words of a question tell.
+    pub(super) fn weighed(&self, question: &str) -> Vec<Weighed> {
+        let loaded = self.0.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.as_ref().map(|loaded| loaded.index.weighed(question)).unwrap_or_default()
+    }
+
     /// The best chunks for a question.
     pub(super) fn search(&self, question: Question<'_>, limit: usize) -> Vec<Hit> {
         let loaded = self.0.loaded.read().unwrap_or_else(PoisonError::into_inner);

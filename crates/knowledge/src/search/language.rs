@@ -134,7 +134,7 @@ impl Language {
     }
 
     /// Whether a word in lower case says nothing by itself.
-    pub(super) fn is_silent(self, word: &str) -> bool {
+    pub(crate) fn is_silent(self, word: &str) -> bool {
         SILENT.iter().any(|(language, silent)| *language == self && silent.contains(word))
     }
 }

@@ -118,6 +118,12 @@ impl Lexical {
         scores
     }
 
+    /// How much a term tells; one that no chunk has tells as much as one that a single chunk has.
+    pub(super) fn rarity(&self, term: Term) -> f32 {
+        let having = self.terms.get(&term).map_or(0, |postings| postings.slots.len());
+        rarity(having.max(1), self.living.chunks)
+    }
+
     fn score(&self, postings: &Postings, damping: &[f32], scores: &mut Scores) {
         let has_holes = self.empty_slots() > 0;
         let is_there = |slot: &Slot| !has_holes || self.is_alive(*slot);

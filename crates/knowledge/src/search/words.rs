@@ -37,15 +37,24 @@ pub(crate) fn count(text: &str, language: Language) -> Vec<(Term, u32)> {
     counts
 }
 
-/// The terms of a question, each once, in the order of its words; a word of more than one language has several.
+/// The terms of a question, each once, in the order of its words.
 pub(super) fn of_question(text: &str, languages: &[Language]) -> Vec<Term> {
     let mut found = Vec::new();
-    for word in words(text) {
-        for language in languages {
-            for term in terms(word, *language, stemmer(*language).as_ref()) {
-                if !found.contains(&term) {
-                    found.push(term);
-                }
+    for term in words(text).flat_map(|word| of_word(word, languages)) {
+        if !found.contains(&term) {
+            found.push(term);
+        }
+    }
+    found
+}
+
+/// The terms of one word, each once: more than one where there are several languages, or the word has parts.
+pub(super) fn of_word(word: &str, languages: &[Language]) -> Vec<Term> {
+    let mut found = Vec::new();
+    for language in languages {
+        for term in terms(word, *language, stemmer(*language).as_ref()) {
+            if !found.contains(&term) {
+                found.push(term);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Knowledge kept in memory, and gone with the process: for tests, tools and whoever needs no more.
 
+mod tasks;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,7 @@ use crate::search::Packed;
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     projects: Mutex<BTreeMap<String, Project>>,
+    tasks: Mutex<tasks::Tasks>,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +85,7 @@ impl KnowledgeStore for MemoryStore {
     }
 
     async fn put(&self, project: &str, document: StoredDocument) -> Result<u64, StoreError> {
+        self.tasks().settle(project, &document.label.path, None);
         let mut projects = self.projects();
         let project = projects.entry(project.to_owned()).or_default();
         let before = project.documents.len();

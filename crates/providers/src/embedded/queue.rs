@@ -149,6 +149,7 @@ mod tests {
             temperature: None,
             top_p: None,
             max_tokens: None,
+            extract: None,
         };
         (Job { request, events }, answer)
     }

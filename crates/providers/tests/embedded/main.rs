@@ -33,6 +33,7 @@ fn question(content: &str) -> CompletionRequest {
         temperature: Some(0.0),
         top_p: None,
         max_tokens: Some(16),
+        extract: None,
     }
 }
 

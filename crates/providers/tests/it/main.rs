@@ -43,6 +43,7 @@ fn question(model: &str) -> CompletionRequest {
         temperature: None,
         top_p: None,
         max_tokens: None,
+        extract: None,
     }
 }
 

@@ -23,6 +23,7 @@ fn prompt(model: &str, messages: &[(Role, &str)]) -> CompletionRequest {
         temperature: Some(0.7),
         top_p: None,
         max_tokens: Some(4096),
+        extract: None,
     }
 }
 

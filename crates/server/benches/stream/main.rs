@@ -125,7 +125,8 @@ fn serve_without_store(file: PathBuf) -> anyhow::Result<()> {
             assistants: kept.clone(),
             conversations: kept.clone(),
             usage: kept.clone(),
-            knowledge: kept,
+            knowledge: kept.clone(),
+            tasks: kept,
         };
         let _serving = Server::start_over(config, Arc::new(SystemClock), stores).await?;
         std::future::pending().await

@@ -32,7 +32,7 @@ pub(super) struct Knowledge {
 enum Task {
     /// Put files, folders and web pages into a project
     Add(add::Sources),
-    /// List the documents of a project: path, type, chunks, chunks with a vector
+    /// List what a project has: path, state, type, chunks, chunks with a vector, why it failed
     List {
         /// The project's name or id
         project: String,
@@ -50,11 +50,11 @@ enum Task {
         #[arg(long, conflicts_with = "paths")]
         all: bool,
     },
-    /// How much there is of a project: documents, chunks, and chunks with a vector
+    /// How much there is of a project: documents, chunks, chunks with a vector, files that wait, files that failed
     Status {
         /// The project's name or id
         project: String,
-        /// Return when every chunk has its vector
+        /// Return when no file waits and every chunk has its vector
         #[arg(long)]
         wait: bool,
     },
@@ -71,6 +71,8 @@ struct Status {
     documents: usize,
     chunks: usize,
     vectors: usize,
+    waiting: usize,
+    failed: usize,
     embedder: Option<String>,
 }
 
@@ -84,10 +86,14 @@ struct Page {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
-    id: String,
+    /// A file that is no document has none.
+    id: Option<String>,
     #[serde(rename = "type")]
-    kind: String,
+    kind: Option<String>,
     file_path: String,
+    /// `waiting`, `reading`, `ready` or `failed`.
+    state: String,
+    error: Option<String>,
     chunks: usize,
     vectors: usize,
 }
@@ -147,27 +153,32 @@ async fn documents(client: &Client, project: &str) -> anyhow::Result<Vec<Documen
 }
 
 async fn list(client: &Client, project: &str) -> anyhow::Result<()> {
-    for Document { kind, file_path, chunks, vectors, .. } in documents(client, project).await? {
-        println!("{file_path}\t{kind}\t{chunks}\t{vectors}");
+    for document in documents(client, project).await? {
+        let Document { kind, file_path, state, error, chunks, vectors, .. } = document;
+        let kind = kind.as_deref().unwrap_or("-");
+        println!("{file_path}\t{state}\t{kind}\t{chunks}\t{vectors}\t{}", error.as_deref().unwrap_or("-"));
     }
     Ok(())
 }
 
 async fn remove(client: &Client, project: &str, paths: Option<&Vec<String>>) -> anyhow::Result<()> {
-    let documents = documents(client, project).await?;
-    let is_at = |document: &Document, path: &str| {
-        let rest = document.file_path.strip_prefix(path.trim_end_matches('/'));
+    let listed = documents(client, project).await?;
+    // A file that is no document is not there to be removed.
+    let documents = listed.iter().filter_map(|listed| Some((listed.id.as_ref()?, &listed.file_path)));
+    let documents: Vec<(&String, &String)> = documents.collect();
+    let is_at = |document: &str, path: &str| {
+        let rest = document.strip_prefix(path.trim_end_matches('/'));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     for path in paths.into_iter().flatten() {
-        let is_there = documents.iter().any(|document| is_at(document, path));
+        let is_there = documents.iter().any(|(_, document)| is_at(document, path));
         anyhow::ensure!(is_there, "there is no document {path} in {project}; nothing is removed");
     }
-    let is_meant =
-        |document: &&Document| paths.is_none_or(|paths| paths.iter().any(|path| is_at(document, path)));
-    for document in documents.iter().filter(is_meant) {
-        remove_document(client, &document.id).await?;
-        println!("removed {}", document.file_path);
+    for (id, document) in documents {
+        if paths.is_none_or(|paths| paths.iter().any(|path| is_at(document, path))) {
+            remove_document(client, id).await?;
+            println!("removed {document}");
+        }
     }
     Ok(())
 }
@@ -185,11 +196,20 @@ async fn remove_document(client: &Client, id: &str) -> anyhow::Result<()> {
 
 async fn print_status(client: &Client, project: &str, wait: bool) -> anyhow::Result<()> {
     let mut now = status(client, project).await?;
-    while wait && now.embedder.is_some() && now.vectors < now.chunks {
+    let is_done = |now: &Status| now.waiting == 0 && (now.embedder.is_none() || now.vectors >= now.chunks);
+    while wait && !is_done(&now) {
         tokio::time::sleep(LOOK_AGAIN).await;
         now = status(client, project).await?;
     }
-    println!("documents\t{}\nchunks\t{}\nvectors\t{}", now.documents, now.chunks, now.vectors);
+    for (what, count) in [
+        ("documents", now.documents),
+        ("chunks", now.chunks),
+        ("vectors", now.vectors),
+        ("waiting", now.waiting),
+        ("failed", now.failed),
+    ] {
+        println!("{what}\t{count}");
+    }
     if now.embedder.is_none() {
         eprintln!("no model makes vectors: search goes by words alone");
     }

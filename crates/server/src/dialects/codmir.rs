@@ -13,7 +13,9 @@ mod error;
 mod knowledge;
 mod query;
 mod sdk;
+mod tasks;
 mod turns;
+mod uploads;
 mod wire;
 
 pub(crate) use error::CodmirError;
@@ -31,6 +33,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(sdk::answer))
         .routes(routes!(sdk::stream))
         .merge(knowledge::router())
+        .merge(tasks::router())
 }
 
 /// Any path that is nobody's.

@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use chat::Error;
 use chat::grounding::{Citation, Grounding, Grounds, Passage, Question};
+use knowledge::answer::Answer;
 use knowledge::cite::cite;
-use knowledge::library::{self, Library, Query};
+use knowledge::library::{self, Library};
 
 use super::{document_id, document_of};
 
-/// Passages of one project that are given to a model at most.
-const MOST_PASSAGES: usize = 12;
+/// What is answered where the documents do not say.
+const SILENCE: &str = "The documents of this project do not say.";
 /// What a token of a passage is thought to be, in bytes: less than most have, so that the passages fit.
 const BYTES_PER_TOKEN: usize = 3;
 
@@ -22,23 +23,6 @@ pub(crate) struct LibraryGrounding {
 impl LibraryGrounding {
     pub(crate) fn new(library: Library) -> Self {
         Self { library }
-    }
-
-    async fn found(&self, question: &Question) -> Result<Vec<library::Passage>, Error> {
-        let budget = usize::try_from(question.budget).unwrap_or(usize::MAX).saturating_mul(BYTES_PER_TOKEN);
-        let query = Query { text: &question.text, limit: MOST_PASSAGES, types: &[], budget };
-        let mut found = Vec::new();
-        for project in &question.projects {
-            found.extend(self.library.search(project, query).await?);
-        }
-        found.sort_by(|one, other| other.rank.score.total_cmp(&one.rank.score));
-        let mut left = budget;
-        found.retain(|passage| {
-            let fits = passage.stored.text.len() <= left;
-            left -= if fits { passage.stored.text.len() } else { 0 };
-            fits
-        });
-        Ok(found)
     }
 
     /// Whether the document has these very bytes in one of the projects.
@@ -57,11 +41,16 @@ impl LibraryGrounding {
 #[async_trait]
 impl Grounding for LibraryGrounding {
     async fn ground(&self, question: Question) -> Result<Grounds, Error> {
-        let found = self.found(&question).await?;
-        if found.is_empty() {
-            return Ok(Grounds::None);
-        }
-        Ok(Grounds::Passages(found.into_iter().map(passage).collect()))
+        let Question { projects, text, before, budget } = question;
+        let budget = usize::try_from(budget).unwrap_or(usize::MAX).saturating_mul(BYTES_PER_TOKEN);
+        Ok(match self.library.answer(&projects, &text, &before, budget).await? {
+            Answer::None => Grounds::None,
+            Answer::Silence => Grounds::Silence(SILENCE.to_owned()),
+            Answer::Found { passages, extract } => {
+                let passages = passages.into_iter().map(passage).collect();
+                Grounds::Passages { passages, extract }
+            }
+        })
     }
 
     async fn cite(

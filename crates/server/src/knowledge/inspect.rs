@@ -7,12 +7,22 @@ use chat::grounding::Citation;
 use chat::ids::DocumentId;
 use chat::{Error, Principal, Scope};
 use knowledge::library::Verified;
-use knowledge::store::Status;
+use knowledge::store::{FileState, Status};
 
 use super::{Documents, check_may_read, document_of};
 
 /// Documents, and turns with citations, that are loaded at once.
 const PAGE: usize = 200;
+
+/// How much there is of a project.
+#[derive(Debug)]
+pub(crate) struct Census {
+    pub(crate) documents: Status,
+    /// Files that will be documents.
+    pub(crate) waiting: usize,
+    /// Files that could not be read.
+    pub(crate) failed: usize,
+}
 
 /// What was looked at, and what of it is not as it was.
 #[derive(Debug, Default)]
@@ -42,8 +52,19 @@ pub(crate) enum Why {
 
 impl Documents {
     /// How much there is of a project.
-    pub(crate) async fn status(&self, principal: &Principal, project: &str) -> Result<Status, Error> {
-        Ok(self.library.status(&self.known(principal, project).await?).await?)
+    pub(crate) async fn status(&self, principal: &Principal, project: &str) -> Result<Census, Error> {
+        let project = self.known(principal, project).await?;
+        let mut census = Census { documents: self.library.status(&project).await?, waiting: 0, failed: 0 };
+        let mut after = None;
+        loop {
+            let page = self.work.unready(&project, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(census) };
+            after = Some(last.place);
+            let failed =
+                page.iter().filter(|unready| matches!(unready.file.state, FileState::Failed(_))).count();
+            census.failed += failed;
+            census.waiting += page.len() - failed;
+        }
     }
 
     /// Compares every document of a project, and every citation of them that the caller may know of, with what was put in.

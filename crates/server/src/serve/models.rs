@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chat::models::{ModelCatalog, ProviderEntry};
 use chat::provider::Provider;
 use chat::turn::ModelName;
+use knowledge::embed::Embedder;
 use providers::anthropic::Anthropic;
+use providers::extractive::{self, Extractive};
 use providers::openai::OpenAi;
 use providers::settings::{Kind, ProviderSettings};
 
@@ -37,9 +39,14 @@ pub(super) fn catalog(config: &Config) -> Result<Models, StartError> {
         providers.push(provider_entry(name, settings)?);
     }
     let (local, missing) = local_entry(config);
+    // The embedded model is too small to be trusted with documents.
+    let weak = local
+        .as_ref()
+        .map(|entry| ModelName { provider: LOCAL.to_owned(), model: entry.default_model.clone() });
     providers.extend(local);
     let missing = missing.unwrap_or_else(|| NO_MODEL.to_owned());
-    let catalog = ModelCatalog { default, aliases, providers, missing };
+    let extractive = Some(extractive_entry());
+    let catalog = ModelCatalog { default, aliases, providers, extractive, weak, missing };
     let reason = reason(&catalog, config, from_environment);
     Ok(Models { catalog, reason })
 }
@@ -97,6 +104,33 @@ fn local_entry(_: &Config) -> (Option<ProviderEntry>, Option<String>) {
     let built_without = "no model is configured, and this build has no embedded one: set OPENAI_API_KEY or \
                          ANTHROPIC_API_KEY and restart, or build with the feature embedded-llm and run `cargo xtask models`";
     (None, Some(built_without.to_owned()))
+}
+
+/// What quotes documents, which needs no weights.
+fn extractive_entry() -> ProviderEntry {
+    ProviderEntry {
+        provider: Arc::new(Extractive),
+        default_model: extractive::MODEL.to_owned(),
+        answers_for: Box::new(|model| model == extractive::MODEL),
+    }
+}
+
+/// What makes the vectors of documents, if its weights are there.
+#[cfg(feature = "embedded-vectors")]
+pub(super) fn embedder(config: &Config) -> Option<Arc<dyn Embedder>> {
+    use knowledge::embed::minilm::{FILE, MiniLm};
+    match MiniLm::load(&config.model_dir.join(FILE)) {
+        Ok(model) => Some(Arc::new(model)),
+        Err(error) => {
+            tracing::warn!("documents are found by their words alone: {error}");
+            None
+        }
+    }
+}
+
+#[cfg(not(feature = "embedded-vectors"))]
+pub(super) fn embedder(_: &Config) -> Option<Arc<dyn Embedder>> {
+    None
 }
 
 fn aliases(config: &Config, settings: &Settings) -> Result<BTreeMap<String, ModelName>, StartError> {

@@ -106,6 +106,33 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        route: "POST /api/knowledge/projects/{projectId}/documents",
+        body: r#"{"urls":["http://localhost/"]}"#,
+        required: &["urls"],
+        optional: &["type", "tags"],
+        wrong: &[
+            ("urls", &["7", "\"https://docs.example\"", "[]", "{}", r#"["a\u0000b"]"#]),
+            ("urls[0]", &["[7]", "[null]"]),
+            ("type", &["7", "\"\"", "\"note\""]),
+            ("tags", &["7", "\"a\"", "{}", r#"["a\u0000b"]"#]),
+        ],
+    },
+    Case {
+        route: "POST /api/tasks",
+        body: r#"{"projectId":"p","type":"analyze-project"}"#,
+        required: &["projectId", "type"],
+        optional: &["repoUrl", "branch", "config"],
+        wrong: &[
+            ("projectId", NO_TEXT),
+            ("projectId", &["\"\"", "\" \""]),
+            ("type", &["7", "\"\"", "\"add-documents\"", "[]"]),
+            ("repoUrl", NO_TEXT),
+            ("branch", NO_TEXT),
+            ("config", &["7", "\"\"", "[]"]),
+            ("config.includeTests", &[r#"{"includeTests":1}"#, r#"{"includeTests":"no"}"#]),
+        ],
+    },
+    Case {
         route: "POST /api/knowledge/projects/{projectId}/search",
         body: QUERY_BODY,
         required: &["query"],

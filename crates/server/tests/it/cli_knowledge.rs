@@ -1,6 +1,8 @@
 //! `latimer knowledge` and `latimer ask --project`, as their user sees them.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
@@ -8,7 +10,7 @@ use tempfile::TempDir;
 use testkit::upstream::{Upstream, openai_stream};
 
 use crate::cli::{client, home, refusal};
-use crate::program::{Ended, Program, asking, run};
+use crate::program::{Ended, Program, asking, latimer, run};
 
 const WARRANTY: &str = "# Warranty\n\nThe kettle has a warranty of 7 years. Ask for it at the counter.\n";
 const SHIPPING: &str = "# Shipping\n\nParcels leave on Tuesdays. Nothing is shipped to islands.\n";
@@ -177,4 +179,84 @@ async fn verify_tells_what_was_changed_from_what_is_damaged() {
 
     shop.lines(&["knowledge", "remove", "shop", "docs/warranty.md"]);
     assert_eq!(shop.lines(&verify), ["citation\tdocs/warranty.md\t12-49\tremoved"]);
+}
+
+/// A folder `docs` in the home directory, with a file that is none of what its name says.
+fn write_docs(home: &Path) {
+    let write = |path: &str, content: &str| {
+        let file = home.join("docs").join(path);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(file, content).expect("a file");
+    };
+    write("warranty.md", WARRANTY);
+    write("more/shipping.md", SHIPPING);
+    write(".hidden.md", "Nobody reads this.");
+    write(".gitignore", "*.log\n/drafts\n");
+    write("server.log", "Nobody reads this.");
+    write("drafts/one.md", "Nobody reads this.");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("warranty.md", home.join("docs/link.md")).expect("a link");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_added_asked_and_shown_at_the_cited_bytes() {
+    let (home, upstream) = (home(), Upstream::start().await);
+    let shop = Shop { program: Program::serve(home.path(), &asking(&upstream)), home, upstream };
+    write_docs(shop.home.path());
+
+    let mut added = shop.lines(&["knowledge", "add", "shop", "./docs"]);
+
+    added.sort_unstable();
+    assert_eq!(added, ["ready\tdocs/more/shipping.md", "ready\tdocs/warranty.md"]);
+    let asked = shop.ask("The kettle has a warranty of 7 years.").await;
+    assert_eq!(asked[1], "[1] docs/warranty.md:3  \"The kettle has a warranty of 7 years.\"");
+
+    std::fs::write(shop.home.path().join("docs/report.pdf"), "This is no PDF.").expect("a file");
+    let again = shop.run(&["knowledge", "add", "shop", "docs"]);
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    let failed = again.stdout.lines().find(|line| line.starts_with("failed\t")).expect("one has failed");
+    assert!(failed.starts_with("failed\tdocs/report.pdf\t"), "{failed}");
+    assert!(again.stderr.ends_with("error: 1 of 3 have failed\n"), "{again:?}");
+    assert!(again.stderr.contains("2 of 3 added; shop has 2 documents, 2 chunks"), "{again:?}");
+    let elsewhere = shop.home.path().join("docs/more");
+    let elsewhere = elsewhere.to_str().expect("a path");
+    assert_eq!(shop.lines(&["knowledge", "add", "shop", elsewhere]), ["ready\tmore/shipping.md"]);
+    assert_eq!(
+        refusal(&shop.run(&["knowledge", "add", "shop", "no-such-folder"])).split(": ").next(),
+        Some("there is no file or folder no-such-folder")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_watched_is_followed() {
+    let (home, upstream) = (home(), Upstream::start().await);
+    let shop = Shop { program: Program::serve(home.path(), &asking(&upstream)), home, upstream };
+    write_docs(shop.home.path());
+    let mut command = latimer(shop.home.path());
+    command
+        .args(["knowledge", "add", "shop", "docs", "--watch"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut watching = command.spawn().expect("the program starts");
+    let mut said = BufReader::new(watching.stderr.take().expect("it is piped")).lines();
+    let mut told = BufReader::new(watching.stdout.take().expect("it is piped")).lines();
+    assert!(said.any(|line| line.expect("text") == "watching; Ctrl-C ends it"));
+    let file = |name: &str| shop.home.path().join("docs").join(name);
+    let mut until = |wanted: &str| assert!(told.any(|line| line.expect("text") == wanted), "{wanted}");
+
+    std::fs::write(file("teapot.md"), "The teapot is blue.").expect("a file");
+    until("ready\tdocs/teapot.md");
+    std::fs::write(file("warranty.md"), "The kettle has none.").expect("a file");
+    until("ready\tdocs/warranty.md");
+    std::fs::remove_file(file("more/shipping.md")).expect("it is there");
+    until("removed\tdocs/more/shipping.md");
+
+    watching.kill().expect("it runs");
+    watching.wait().expect("it is our child");
+    let mut listed: Vec<String> = shop.lines(&["knowledge", "list", "shop"]);
+    listed.iter_mut().for_each(|line| line.truncate(line.find('\t').expect("fields")));
+    listed.sort_unstable();
+    assert_eq!(listed, ["docs/teapot.md", "docs/warranty.md"]);
+    let found = shop.lines(&["knowledge", "search", "shop", "kettle"]);
+    assert_eq!(found[1], "    The kettle has none.");
 }

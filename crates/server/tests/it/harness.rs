@@ -11,15 +11,18 @@ use chat::clock::{Clock, SystemClock};
 use providers::settings::{Kind, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use server::Server;
 use server::config::Config;
+use server::{Server, Surroundings};
 use tempfile::TempDir;
+use testkit::names::Names;
 use testkit::upstream::Upstream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub(crate) struct TestServer {
     pub(crate) upstream: Upstream,
+    /// Where hosts are looked up that requests name.
+    pub(crate) names: Arc<Names>,
     data: TempDir,
     pub(crate) client: reqwest::Client,
     server: Option<Server>,
@@ -75,6 +78,7 @@ impl TestServer {
         change(&mut config, &upstream);
         let mut server = Self {
             upstream,
+            names: Arc::default(),
             data,
             client: reqwest::Client::builder().no_proxy().build().expect("a client"),
             server: None,
@@ -87,7 +91,11 @@ impl TestServer {
     }
 
     async fn boot(&mut self) {
-        let server = Server::start_with(self.config.clone(), self.clock.clone()).await;
+        let surroundings = Surroundings {
+            program: Some(env!("CARGO_BIN_EXE_latimer").into()),
+            names: Some(self.names.clone()),
+        };
+        let server = Server::start_in(self.config.clone(), self.clock.clone(), surroundings).await;
         let server = server.expect("the server starts");
         self.url = format!("http://{}", server.addresses()[0]);
         self.server = Some(server);

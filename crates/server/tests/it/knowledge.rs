@@ -215,7 +215,7 @@ async fn two_projects_of_one_name_never_see_each_other() {
     let theirs = found(by_other(shop.server.post("/api/knowledge/projects/shop/search", &query))).await;
     assert_eq!(theirs.len(), 1);
     assert_eq!(theirs[0]["document"]["content"], "The kettle is red.");
-    let mut question = message("What of the kettle's warranty?");
+    let mut question = message("What is the kettle like?");
     question["projectId"] = json!("shop");
     let answer = by_other(shop.server.post("/api/chat", &question)).send().await.expect("an answer");
     assert_eq!(answer.status(), 200);

@@ -37,5 +37,7 @@ mod seed;
 mod shutdown;
 mod sign_in;
 mod streams;
+mod tasks;
 mod token_attacks;
+mod uploads;
 mod usage;

@@ -22,6 +22,7 @@ enum Named {
     Key,
     Project,
     Document,
+    Task,
     Assistant,
     Workflow,
     /// There is one for all.
@@ -37,8 +38,8 @@ enum Named {
     Ticket,
 }
 use Named::{
-    Assistant, Bot, Client, Document, Email, Key, Message, Project, Realm, Said, Session, Talk, Ticket, Turn,
-    User, Workflow,
+    Assistant, Bot, Client, Document, Email, Key, Message, Project, Realm, Said, Session, Talk, Task, Ticket,
+    Turn, User, Workflow,
 };
 
 /// Every route, and where ids stand in it: `{id}` in the path, `?id` in the query, others in the body.
@@ -57,6 +58,11 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("GET /api/knowledge/documents/{documentId}", &[("{documentId}", Document)]),
     ("DELETE /api/knowledge/documents/{documentId}", &[("{documentId}", Document)]),
     ("GET /api/knowledge/projects/{projectId}/documents", &[("{projectId}", Project), ("?after", Document)]),
+    ("POST /api/knowledge/projects/{projectId}/documents", &[("{projectId}", Project)]),
+    ("GET /api/tasks", &[("?projectId", Project)]),
+    ("POST /api/tasks", &[("projectId", Project)]),
+    ("GET /api/tasks/{taskId}", &[("{taskId}", Task)]),
+    ("GET /api/tasks/{taskId}/events", &[("{taskId}", Task)]),
     ("POST /api/knowledge/projects/{projectId}/search", &[("{projectId}", Project)]),
     ("POST /api/knowledge/projects/{projectId}/context", &[("{projectId}", Project)]),
     ("GET /api/knowledge/projects/{projectId}/status", &[("{projectId}", Project)]),
@@ -157,6 +163,7 @@ pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
 /// Parameters of queries that name nothing.
 const NO_IDS: &[&str] = &[
     "limit",
+    "wait",
     "start",
     "end",
     "scope",
@@ -203,6 +210,8 @@ struct Owner {
     messages: Vec<String>,
     /// In the project `my-project`.
     document: String,
+    /// Of the same project.
+    task: String,
     /// The maker's assistant, conversation and messages in Cody's form.
     bot: String,
     talk: String,
@@ -232,6 +241,7 @@ impl Owner {
             assistant_id,
             messages: Vec::new(),
             document: add_document(server, &asker).await,
+            task: add_task(server, &asker).await,
             bot: String::new(),
             talk: String::new(),
             said: Vec::new(),
@@ -280,6 +290,7 @@ impl Owner {
             Key => vec![self.key_id.clone()],
             Project => vec!["my-project".to_owned()],
             Document => vec![self.document.clone()],
+            Task => vec![self.task.clone()],
             Assistant => vec![self.assistant_id.clone(), ASSISTANT_SLUG.to_owned()],
             Workflow => vec!["execution-of-the-owner".to_owned()],
             Realm => vec!["realm-of-the-owner".to_owned()],
@@ -350,6 +361,13 @@ async fn add_document(server: &TestServer, asker: &Asker) -> String {
     made["id"].as_str().expect("an id").to_owned()
 }
 
+async fn add_task(server: &TestServer, asker: &Asker) -> String {
+    let body = json!({ "projectId": "my-project", "type": "analyze-project" });
+    let made = by(server.post("/api/tasks", &body), asker).send().await;
+    let made: Value = made.expect("an answer").json().await.expect("JSON");
+    made["id"].as_str().expect("an id").to_owned()
+}
+
 async fn open_turn(server: &TestServer, asker: &Asker, [session, turn]: [&str; 2]) -> reqwest::Response {
     let mut body = message_in(session, "Hello");
     body["turnId"] = json!(turn);
@@ -410,6 +428,8 @@ impl Probe<'_> {
             "/api/knowledge/documents" => {
                 json!({ "projectId": "my-project", "type": "doc", "content": "Theirs.", "filePath": "mine.md" })
             }
+            "/api/tasks" => json!({ "projectId": "my-project", "type": "analyze-project" }),
+            path if path.ends_with("/{projectId}/documents") => json!({ "urls": ["http://localhost/"] }),
             path if path.starts_with("/api/knowledge/projects/") => json!({ "query": "Whose is it?" }),
             "/api/ai/chat" | "/api/ai/chat/stream" => json!({ "message": "Hi" }),
             path if path.ends_with("/model") => json!({ "text": "Hi" }),
@@ -449,7 +469,7 @@ impl Probe<'_> {
     }
 
     fn comparable(&self, text: &str) -> String {
-        let made_by_us = ["sess_", "turn_", "msg_", "resp_", "req_", "doc_"];
+        let made_by_us = ["sess_", "turn_", "msg_", "resp_", "req_", "doc_", "ai_task_"];
         let is_seconds =
             |word: &str| word.contains('.') && word.trim_start_matches(':').parse::<f64>().is_ok();
         let is_moment = |word: &str| word.starts_with("20") && word.ends_with('Z') && word.len() >= 20;

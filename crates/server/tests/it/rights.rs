@@ -38,6 +38,11 @@ fn needs(route: &str) -> Needs {
             // The ticket is the right.
             "/stream/{ticket}" => Needs::Nothing,
             "/api/v1/bots" => Needs::Scopes(&["chat", "assistants"]),
+            path if path.ends_with("/{projectId}/documents") && method == "POST" => {
+                Needs::Scopes(&["documents"])
+            }
+            "/api/tasks" if method == "POST" => Needs::Scopes(&["documents"]),
+            path if path.starts_with("/api/tasks") => Needs::Scopes(&["chat", "documents"]),
             path if path.starts_with("/api/knowledge/projects/") => Needs::Scopes(&["chat", "documents"]),
             path if path.starts_with("/api/knowledge/") && method == "GET" => {
                 Needs::Scopes(&["chat", "documents"])

@@ -15,7 +15,7 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row, SqliteConnection};
 
 use super::writer::Operation;
-use super::{SqliteStore, store_error};
+use super::{SqliteStore, store_error, tasks};
 
 /// Bytes of a piece of a document's text.
 const PIECE: usize = 64 << 10;
@@ -93,6 +93,7 @@ async fn put(db: &mut SqliteConnection, project: &str, document: &StoredDocument
         .await?;
     }
     drop_unused(db, project, old_keys).await?;
+    tasks::settle(db, project, &document.label.path, None).await?;
     changed(db, project).await
 }
 

@@ -9,7 +9,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::identity::{self, Change, Changed};
-use super::{assistants, conversations, knowledge, open_turn, rows, store_error, values};
+use super::{assistants, conversations, knowledge, open_turn, rows, store_error, tasks, values};
 
 /// At most this many operations share a commit.
 const GROUP: usize = 256;
@@ -28,6 +28,7 @@ pub(super) enum Operation {
     Assistant(assistants::Write, Reply<Stored<assistants::Written>>),
     Conversation(conversations::Write, Reply<Stored<bool>>),
     Knowledge(Box<knowledge::Write>, Reply<Stored<Option<u64>>>),
+    Task(Box<tasks::Write>, Reply<Stored<()>>),
 }
 
 /// What an operation came to: known within the transaction, told after its commit.
@@ -154,6 +155,10 @@ async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Resul
             Operation::Assistant(write, _) => Outcome::Written(assistants::apply(db, write).await?),
             Operation::Conversation(write, _) => Outcome::Found(conversations::apply(db, write).await?),
             Operation::Knowledge(write, _) => Outcome::Version(knowledge::apply(db, write).await?),
+            Operation::Task(write, _) => {
+                tasks::apply(db, write).await?;
+                Outcome::Done
+            }
             Operation::Identity(change, _) => Outcome::Changed(identity::apply(db, change).await?),
         });
     }
@@ -168,7 +173,9 @@ async fn transact(db: &mut SqliteConnection, group: &[Operation]) -> sqlx::Resul
 fn tell(operation: Operation, outcome: Outcome) {
     match (operation, outcome) {
         (Operation::Open(_, reply), Outcome::Opened(opened)) => drop(reply.send(opened)),
-        (Operation::Checkpoint(_, reply) | Operation::Close(_, reply), _) => drop(reply.send(Ok(()))),
+        (Operation::Checkpoint(_, reply) | Operation::Close(_, reply) | Operation::Task(_, reply), _) => {
+            drop(reply.send(Ok(())));
+        }
         (Operation::Assistant(_, reply), Outcome::Written(written)) => drop(reply.send(Ok(written))),
         (Operation::CloseInterrupted(_, _, reply), Outcome::Count(count)) => drop(reply.send(Ok(count))),
         (Operation::Conversation(_, reply), Outcome::Found(found)) => drop(reply.send(Ok(found))),
@@ -189,6 +196,7 @@ fn tell_failure(operation: Operation, error: StoreError) {
         Operation::Identity(_, reply) => drop(reply.send(Err(error))),
         Operation::Conversation(_, reply) => drop(reply.send(Err(error))),
         Operation::Knowledge(_, reply) => drop(reply.send(Err(error))),
+        Operation::Task(_, reply) => drop(reply.send(Err(error))),
     }
 }
 

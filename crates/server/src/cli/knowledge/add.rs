@@ -23,6 +23,7 @@ mod watch;
 /// Files and bytes of one request, but that one file may have more.
 const MOST_FILES: usize = 32;
 const MOST_BYTES: u64 = 4 << 20;
+const ARCHIVES: [&str; 4] = [".zip", ".tar", ".tar.gz", ".tgz"];
 /// Addresses of one request.
 const MOST_ADDRESSES: usize = 10;
 /// Requests at once, so that the server has work while another file is on its way.
@@ -63,21 +64,23 @@ struct AddedDocument {
     id: Option<String>,
     state: String,
     error: Option<String>,
+    /// The path of the file that it came out of, where that is known.
+    #[serde(skip)]
+    from: Option<String>,
 }
 
 impl AddedDocument {
     fn failed(path: String, reason: String) -> Self {
-        Self { file_path: path, id: None, state: "failed".to_owned(), error: Some(reason) }
+        Self { file_path: path, id: None, state: "failed".to_owned(), error: Some(reason), from: None }
     }
 
     fn has_failed(&self) -> bool {
         self.state == "failed"
     }
 
-    /// Whether the file of this path became it; the files of an archive are below its path.
+    /// Whether the file of this path became it.
     fn is_of(&self, path: &str) -> bool {
-        let rest = self.file_path.strip_prefix(path);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.from.as_ref().unwrap_or(&self.file_path) == path
     }
 }
 
@@ -169,7 +172,12 @@ async fn send_files(
     let request = client.request(Method::POST, &["api", "knowledge", "projects", project, "documents"])?;
     let request = request.header(CONTENT_TYPE, form.content_type()).body(form.into_body());
     match client.read::<Added>(client.as_own_page(request)).await {
-        Ok(added) => failed.extend(added.documents),
+        Ok(Added { mut documents }) => {
+            if let [file] = files.as_slice() {
+                documents.iter_mut().for_each(|document| document.from = Some(file.path.clone()));
+            }
+            failed.extend(documents);
+        }
         Err(error) => match error.downcast_ref::<Refused>() {
             Some(refused) if refused.status == StatusCode::PAYLOAD_TOO_LARGE && files.len() > 1 => {
                 failed.clear();
@@ -197,16 +205,19 @@ async fn send_addresses(
     Ok(added.documents)
 }
 
+/// Files that go together. An archive goes alone: only then it is known which documents came out of it.
 fn batches(files: Vec<LocalFile>) -> Vec<Vec<LocalFile>> {
+    let is_archive = |file: &LocalFile| ARCHIVES.iter().any(|ending| file.path.ends_with(ending));
+    let size = |file: &LocalFile| if is_archive(file) { MOST_BYTES } else { file.state.bytes };
     let (mut batches, mut bytes) = (Vec::<Vec<LocalFile>>::new(), 0);
     for file in files {
         match batches.last_mut() {
-            Some(batch) if batch.len() < MOST_FILES && bytes + file.state.bytes <= MOST_BYTES => {
-                bytes += file.state.bytes;
+            Some(batch) if batch.len() < MOST_FILES && bytes + size(&file) <= MOST_BYTES => {
+                bytes += size(&file);
                 batch.push(file);
             }
             _ => {
-                bytes = file.state.bytes;
+                bytes = size(&file);
                 batches.push(vec![file]);
             }
         }

@@ -5,15 +5,15 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use knowledge::library::{self, Query as Search};
-use knowledge::store::{DocumentType, Listed};
+use knowledge::store::DocumentType;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{CodmirError, Query, wire as dialect};
+use super::{CodmirError, Query, uploads, wire as dialect};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::body::{Json, PathId, check_text};
-use crate::knowledge::{NewDocument, document_id, document_of};
+use crate::knowledge::{Entry, NewDocument, document_id};
 
 mod inspect;
 mod wire;
@@ -36,7 +36,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(add))
         .routes(routes!(search))
         .routes(routes!(context))
-        .routes(routes!(list))
+        .routes(routes!(list, uploads::upload))
         .routes(routes!(read, remove))
         .merge(inspect::router())
 }
@@ -116,11 +116,11 @@ async fn context(
     Ok(axum::Json(wire::Context { context: context_text(&found) }))
 }
 
-/// The documents of a project, the oldest first.
+/// The files of a project that are no documents (yet), and then its documents, each the oldest first.
 #[utoipa::path(get, path = "/api/knowledge/projects/{projectId}/documents", tag = "codmir",
     params(
         ("projectId" = String, Path, description = "The project; one that is not there has no documents"),
-        ("after" = Option<String>, Query, description = "The last document of the page before"),
+        ("after" = Option<String>, Query, description = "`nextAfter` of the page before"),
         ("limit" = Option<usize>, Query, description = "1 to 200, by default 50"),
     ),
     responses(
@@ -135,10 +135,10 @@ async fn list(
 ) -> Result<axum::Json<wire::Documents>, CodmirError> {
     let query = Query::parse(query.as_deref())?;
     let limit = within("limit", number(&query, "limit")?.unwrap_or(DEFAULT_PAGE), LARGEST_PAGE)?;
-    let no_document = || CodmirError::field("after", "after must be the id of a document");
-    let after = query.once("after")?.map(|id| document_of(id).ok_or_else(no_document)).transpose()?;
-    let page: Vec<Listed> = app.documents.list(&principal, &project, after, limit).await?;
-    let next_after = page.last().filter(|_| page.len() == limit).map(|last| document_id(last.id));
+    let no_place = || CodmirError::field("after", "after must be the nextAfter of a page");
+    let after = query.once("after")?.map(|place| place.parse().map_err(|()| no_place())).transpose()?;
+    let page: Vec<Entry> = app.documents.list(&principal, &project, after, limit).await?;
+    let next_after = page.last().filter(|_| page.len() == limit).map(|last| last.place().to_string());
     let data = page.into_iter().map(wire::ListedDocument::from).collect();
     Ok(axum::Json(wire::Documents { data, next_after }))
 }
@@ -208,7 +208,7 @@ fn check_query(query: &str) -> Result<(), CodmirError> {
     Ok(())
 }
 
-fn named_type(field: &str, name: &str) -> Result<DocumentType, CodmirError> {
+pub(super) fn named_type(field: &str, name: &str) -> Result<DocumentType, CodmirError> {
     let wrong = || {
         let names = DocumentType::ALL.map(DocumentType::name).join(", ");
         CodmirError::field(field, format!("{field} must be one of {names}"))

@@ -27,8 +27,8 @@ async fn status(
     Caller(principal): Caller,
     PathId(project, _): PathId,
 ) -> Result<axum::Json<wire::Status>, CodmirError> {
-    let status = app.documents.status(&principal, &project).await?;
-    Ok(axum::Json(wire::Status::of(status, app.documents.library.embedder())))
+    let census = app.documents.status(&principal, &project).await?;
+    Ok(axum::Json(wire::Status::of(census, app.documents.library.embedder())))
 }
 
 /// Compares every document, and every citation of it in the caller's answers, with what was put in; for administrators

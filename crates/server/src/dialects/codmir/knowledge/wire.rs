@@ -6,7 +6,7 @@ use knowledge::store;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::knowledge::document_id;
+use crate::knowledge::{Entry, document_id};
 
 /// A text for a project.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -177,36 +177,70 @@ pub(super) struct Documents {
     pub(super) next_after: Option<String>,
 }
 
-/// A document as it is listed.
+/// A document as it is listed, or a file that is none (yet).
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = codmir::ListedDocument)]
 pub(super) struct ListedDocument {
-    id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
+    /// Of a document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     file_path: String,
     title: Option<String>,
     tags: Vec<String>,
+    /// `waiting`, `reading`, `ready` or `failed`.
+    state: &'static str,
+    /// Why it failed and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     /// Bytes of the extracted text.
     bytes: usize,
     chunks: usize,
-    /// Chunks that have a vector.
+    /// How many of the chunks have a vector.
     vectors: usize,
+}
+
+impl From<Entry> for ListedDocument {
+    fn from(entry: Entry) -> Self {
+        match entry {
+            Entry::Document(document) => document.into(),
+            Entry::File(unready) => unready.file.into(),
+        }
+    }
 }
 
 impl From<store::Listed> for ListedDocument {
     fn from(store::Listed { id, label, title, bytes, chunks, vectors }: store::Listed) -> Self {
-        let kind = label.kind.name();
         Self {
-            id: document_id(id),
-            kind,
+            id: Some(document_id(id)),
+            kind: Some(label.kind.name()),
             file_path: label.path,
             title,
             tags: label.tags,
+            state: "ready",
+            error: None,
             bytes,
             chunks,
             vectors,
+        }
+    }
+}
+
+impl From<store::TaskFile> for ListedDocument {
+    fn from(file: store::TaskFile) -> Self {
+        Self {
+            id: None,
+            kind: file.kind.map(store::DocumentType::name),
+            file_path: file.path,
+            title: None,
+            tags: file.tags,
+            state: file.state.name(),
+            error: if let store::FileState::Failed(reason) = file.state { Some(reason) } else { None },
+            bytes: 0,
+            chunks: 0,
+            vectors: 0,
         }
     }
 }

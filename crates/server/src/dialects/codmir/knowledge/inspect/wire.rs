@@ -1,10 +1,9 @@
 //! What is told of a whole project, field by field.
 
-use ::knowledge::store;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::knowledge::{self, Why};
+use crate::knowledge::{self, Census, Why};
 
 /// How much there is of a project.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,14 +14,25 @@ pub(super) struct Status {
     pub(super) chunks: usize,
     /// Chunks that have a vector.
     pub(super) vectors: usize,
+    /// Files that will be documents.
+    pub(super) waiting: usize,
+    /// Files that could not be read; the list of documents says why.
+    pub(super) failed: usize,
     /// What makes the vectors; `null`: nothing does, and search goes by words alone.
     pub(super) embedder: Option<String>,
 }
 
 impl Status {
-    pub(super) fn of(status: store::Status, embedder: Option<&str>) -> Self {
-        let store::Status { documents, chunks, vectors } = status;
-        Self { documents, chunks, vectors, embedder: embedder.map(str::to_owned) }
+    pub(super) fn of(census: Census, embedder: Option<&str>) -> Self {
+        let Census { documents, waiting, failed } = census;
+        Self {
+            documents: documents.documents,
+            chunks: documents.chunks,
+            vectors: documents.vectors,
+            waiting,
+            failed,
+            embedder: embedder.map(str::to_owned),
+        }
     }
 }
 

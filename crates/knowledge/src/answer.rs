@@ -1,0 +1,185 @@
+//! What passages say to a question: whether they answer it at all, and in which of their sentences.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use crate::library::Passage;
+use crate::search::Weighed;
+use crate::search::language::Language;
+use crate::search::words::{self, Term};
+use crate::sentences::sentences;
+
+/// In so many of the best passages a sentence is looked for.
+const PASSAGES: usize = 3;
+/// So many sentences are read closely: each takes the model some milliseconds.
+const SENTENCES: usize = 24;
+/// An answer has at most so many sentences, of so many words together.
+const MOST_SENTENCES: usize = 3;
+const MOST_WORDS: usize = 75;
+
+/// How well a sentence answers: by the share of the question's words that it has, by its nearness, and by how its passage
+/// stands to the best one.
+const SHARE: f32 = 5.0;
+const NEARNESS: f32 = 2.6;
+const STANDING: f32 = 8.8;
+
+/// What documents have for a message.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// There are no documents, or it is no question of theirs.
+    None,
+    /// They do not say.
+    Silence,
+    /// They may say.
+    Found {
+        /// The best first.
+        passages: Vec<Passage>,
+        /// The sentences that answer best, word for word.
+        extract: String,
+    },
+}
+
+/// What is known of the question that passages are read for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) words: &'a [Weighed],
+    /// Its vector with those of the sentences; none where there is no model.
+    pub(crate) vectors: Option<(&'a [f32], &'a [Vec<f32>])>,
+    /// Whatever stands in here was said before.
+    pub(crate) said: Option<&'a str>,
+}
+
+/// The best passages, read sentence by sentence.
+pub(crate) struct Read<'a> {
+    passages: Vec<(&'a Passage, HashSet<Term>)>,
+    sentences: Vec<Sentence>,
+}
+
+struct Sentence {
+    passage: usize,
+    span: Range<usize>,
+    terms: HashSet<Term>,
+    standing: f32,
+}
+
+/// What they say.
+pub(crate) struct Verdict {
+    /// Above zero they answer.
+    pub(crate) evidence: f32,
+    /// The sentences that answer best.
+    pub(crate) extract: String,
+}
+
+impl<'a> Read<'a> {
+    /// Reads the best passages, and of their sentences those that have most of the words.
+    pub(crate) fn of(passages: impl Iterator<Item = &'a Passage>, words: &[Weighed]) -> Self {
+        let mut read = Self { passages: Vec::new(), sentences: Vec::new() };
+        let mut best = None;
+        for (place, passage) in passages.take(PASSAGES).enumerate() {
+            let (text, rank) = (passage.stored.text.as_str(), passage.rank.score);
+            let standing = rank / f32::max(*best.get_or_insert(rank), f32::MIN_POSITIVE);
+            let language = Language::guess(text);
+            let terms_of =
+                |text: &str| words::count(text, language).into_iter().map(|(term, _)| term).collect();
+            read.sentences.extend(sentences(text).into_iter().map(|span| Sentence {
+                passage: place,
+                terms: terms_of(&text[span.clone()]),
+                span,
+                standing,
+            }));
+            let whole = [passage.stored.title.as_deref().unwrap_or_default(), &passage.stored.context, text];
+            read.passages.push((passage, terms_of(&whole.join("\n"))));
+        }
+        let by_words =
+            |sentence: &Sentence| SHARE * share(words, &sentence.terms) + STANDING * sentence.standing;
+        read.sentences.sort_by(|one, other| by_words(other).total_cmp(&by_words(one)));
+        read.sentences.truncate(SENTENCES);
+        read
+    }
+
+    /// The sentences that are read closely.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let text = |sentence: &Sentence| {
+            self.passages[sentence.passage].0.stored.text[sentence.span.clone()].to_owned()
+        };
+        self.sentences.iter().map(text).collect()
+    }
+
+    /// What the passages say to the question; nothing if they are empty.
+    pub(crate) fn verdict(&self, wanted: Wanted<'_>) -> Option<Verdict> {
+        let nearness: Vec<Option<f32>> = (0..self.sentences.len())
+            .map(|place| {
+                let (question, sentences) = wanted.vectors?;
+                Some(product(question, sentences.get(place)?))
+            })
+            .collect();
+        let score = |place: usize| {
+            let sentence = &self.sentences[place];
+            SHARE * share(wanted.words, &sentence.terms)
+                + NEARNESS * nearness[place].unwrap_or_default()
+                + STANDING * sentence.standing
+        };
+        let mut places: Vec<usize> = (0..self.sentences.len()).collect();
+        places.sort_by(|one, other| score(*other).total_cmp(&score(*one)));
+        let best = &self.sentences[*places.first()?];
+        let (_, terms) = &self.passages[best.passage];
+        let beside = places.iter().filter(|place| self.sentences[**place].passage == best.passage);
+        let nearest = beside.filter_map(|place| nearness[*place]).max_by(f32::total_cmp);
+        let evidence = evidence(share(wanted.words, terms), share(wanted.words, &best.terms), nearest);
+        Some(Verdict { evidence, extract: self.extract(&places, wanted.said) })
+    }
+
+    /// The best of the sentences, and others of the same passage, as they stand there; line breaks are spaces.
+    fn extract(&self, places: &[usize], said: Option<&str>) -> String {
+        let text = |sentence: &Sentence| {
+            self.passages[sentence.passage].0.stored.text[sentence.span.clone()].replace('\n', " ")
+        };
+        let is_new =
+            |place: &&usize| !said.is_some_and(|said| said.contains(&text(&self.sentences[**place])));
+        let Some(first) = places.iter().find(is_new).or(places.first()) else { return String::new() };
+        let mut chosen = vec![*first];
+        let mut words = 0;
+        for place in places.iter().filter(is_new) {
+            let (sentence, best) = (&self.sentences[*place], &self.sentences[*first]);
+            let length = words::words(&text(sentence)).count();
+            if place == first {
+                words += length;
+            } else if sentence.passage == best.passage
+                && words + length <= MOST_WORDS
+                && chosen.len() < MOST_SENTENCES
+            {
+                words += length;
+                chosen.push(*place);
+            }
+        }
+        chosen.sort_by_key(|place| self.sentences[*place].span.start);
+        let mut extract = String::new();
+        for place in chosen {
+            if !extract.is_empty() {
+                extract.push(if extract.ends_with(|last: char| last.is_alphanumeric()) { '\n' } else { ' ' });
+            }
+            extract.push_str(&text(&self.sentences[place]));
+        }
+        extract
+    }
+}
+
+/// How much speaks for the passage having the answer: the logarithm of the odds.
+fn evidence(passage: f32, sentence: f32, nearest: Option<f32>) -> f32 {
+    match nearest {
+        Some(nearest) => 5.2 * passage + 1.8 * sentence + 7.8 * nearest - 7.1,
+        None => 7.2 * passage + 3.7 * sentence - 5.0,
+    }
+}
+
+/// The part of the words, by what they tell, that a text has.
+fn share(words: &[Weighed], terms: &HashSet<Term>) -> f32 {
+    let all: f32 = words.iter().map(|word| word.weight).sum();
+    let found = words.iter().filter(|word| word.terms.iter().any(|term| terms.contains(term)));
+    let found: f32 = found.map(|word| word.weight).sum();
+    if all > 0.0 { found / all } else { 0.0 }
+}
+
+fn product(one: &[f32], other: &[f32]) -> f32 {
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
+}
