@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::engine::{Chat, check_scope};
 use crate::error::Error;
-use crate::grounding::Evidence;
+use crate::grounding::{Citation, Evidence};
 use crate::ids::{AccountId, ConversationId, TurnId};
 use crate::principal::Principal;
 use crate::provider::Usage;
@@ -237,6 +237,15 @@ pub trait ConversationStore: Send + Sync + 'static {
         id: &str,
     ) -> Result<Option<Message>, StoreError>;
 
+    /// What answers after the turn of this number rest on, the oldest first, with the numbers of their turns; of one
+    /// account or of all. Without answers that rest on nothing.
+    async fn citations(
+        &self,
+        account: Option<AccountId>,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<Citation>)>, StoreError>;
+
     /// A conversation of the account with everything in it, as of one moment.
     async fn record(
         &self,
@@ -341,6 +350,20 @@ impl Conversations {
         check_scope(principal)?;
         let found = self.store.message(principal.account(), dialect, id).await?;
         found.ok_or_else(|| Error::not_found("message"))
+    }
+
+    /// What the caller's answers after the turn of this number rest on, the oldest first, with the numbers of their
+    /// turns. For administrators and the command line everybody's.
+    pub async fn citations(
+        &self,
+        principal: &Principal,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<Citation>)>, Error> {
+        check_scope(principal)?;
+        let is_of_all = principal.is_admin() || principal.is_command_line();
+        let account = (!is_of_all).then(|| principal.account());
+        Ok(self.store.citations(account, after, limit).await?)
     }
 
     /// A conversation of the caller's with everything in it.

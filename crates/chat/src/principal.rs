@@ -143,6 +143,11 @@ impl Principal {
         self.may(Scope::Admin)
     }
 
+    /// Whoever may read the data directory of the server.
+    pub fn is_command_line(&self) -> bool {
+        self.sign_in == SignIn::CommandLine
+    }
+
     /// Came without credentials: reaches conversations by their id and lists none.
     pub fn is_anonymous(&self) -> bool {
         self.sign_in == SignIn::Anonymous

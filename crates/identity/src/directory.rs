@@ -317,7 +317,7 @@ impl Directory {
     }
 
     /// The id of the project that the caller means: by its id, by its name among the caller's own, or among those that
-    /// the caller is in; administrators mean all. `None` if there is none, or none that the caller may know of.
+    /// the caller is in; administrators mean all, the command line also all that have members. `None` if there is none, or none that the caller may know of.
     pub async fn named_project(
         &self,
         principal: &Principal,
@@ -329,6 +329,10 @@ impl Directory {
         let found = by_id.or_else(|| mine.iter().find(|project| project.name == id_or_name));
         if let Some(project) = found {
             return Ok(Some(project.project.clone()));
+        }
+        if principal.is_command_line() && !principal.is_admin() {
+            let found = self.project(id_or_name).await;
+            return if let Err(DirectoryError::NotFound(_)) = found { Ok(None) } else { Ok(Some(found?.id)) };
         }
         if !principal.is_admin() {
             return Ok(None);

@@ -3,6 +3,7 @@
 mod answers;
 mod shelf;
 mod vectors;
+mod verify;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -26,6 +27,8 @@ use crate::store::{
     StoredPassage,
 };
 use shelf::{Known, Reader, Shelf};
+
+pub use verify::Verified;
 
 /// A question whose vector takes longer is answered by words alone.
 const QUESTION_WAIT: Duration = Duration::from_secs(3);
@@ -214,6 +217,11 @@ impl Library {
         self.shared.store.status(project, self.shared.model()).await
     }
 
+    /// The model that vectors are made by; without one, search goes by words alone.
+    pub fn embedder(&self) -> Option<&str> {
+        self.shared.embedder.as_ref().map(|embedder| embedder.name())
+    }
+
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.shared.events.subscribe()
@@ -313,16 +321,22 @@ fn prepare(id: DocumentId, label: Label, document: Extracted) -> StoredDocument 
         chunks.iter().zip(&contexts).map(|(chunk, context)| in_context(context, text_of(chunk))).collect();
     let terms = Terms::of(&document.text, &inputs);
 
-    let mut key = Sha256::new();
-    inputs.iter().for_each(|input| key.update(Sha256::digest(input)));
-    key.update(&document.text);
-    key.update(label.kind.name());
-    label.tags.iter().for_each(|tag| key.update(Sha256::digest(tag)));
-    let keys = inputs.iter().map(|input| Key::from(Sha256::digest(input)));
+    let keys: Vec<Key> = inputs.iter().map(|input| Key::from(Sha256::digest(input))).collect();
+    let key = content_key(&keys, &document.text, &label);
     let entries = terms.into_iter().zip(keys).map(|(terms, key)| Entry { terms, key });
     let stored = chunks.into_iter().zip(contexts).zip(entries);
     let chunks = stored.map(|((chunk, context), entry)| StoredChunk { chunk, context, entry }).collect();
-    StoredDocument { id, label, title, key: key.finalize().into(), text: document.text, chunks }
+    StoredDocument { id, label, title, key, text: document.text, chunks }
+}
+
+/// The key of all that a document consists of.
+fn content_key(chunks: &[Key], text: &str, label: &Label) -> Key {
+    let mut key = Sha256::new();
+    chunks.iter().for_each(|chunk| key.update(chunk));
+    key.update(text);
+    key.update(label.kind.name());
+    label.tags.iter().for_each(|tag| key.update(Sha256::digest(tag)));
+    key.finalize().into()
 }
 
 /// The chunks of the best hits that stand side by side, as one; where the better of them stood.

@@ -1,4 +1,4 @@
-//! The command line: `latimer serve`, `ask`, administration, and clients of a Keycloak.
+//! The command line: `latimer serve`, `ask`, `knowledge`, administration, and clients of a Keycloak.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 use std::io::IsTerminal;
@@ -17,7 +17,9 @@ use crate::serve::{Server, first_start};
 
 mod administer;
 mod ask;
+mod client;
 mod keycloak;
+mod knowledge;
 mod reach;
 
 /// AI chat for applications, served by one program.
@@ -61,6 +63,8 @@ enum Task {
     KeycloakClient(Box<keycloak::Task>),
     /// Ask the running server one question and print the answer as it comes
     Ask(ask::Question),
+    /// Put documents into projects, find them, look after them
+    Knowledge(knowledge::Knowledge),
 }
 
 /// Runs the command; what fails is one sentence and what caused it.
@@ -77,7 +81,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     let listen = match &command.task {
         Task::Serve { listen } => listen.clone(),
-        Task::Administer(_) | Task::KeycloakClient(_) | Task::Ask(_) => Vec::new(),
+        Task::Administer(_) | Task::KeycloakClient(_) | Task::Ask(_) | Task::Knowledge(_) => Vec::new(),
     };
     let SettingFlags { config, data_dir, model_dir, set } = command.settings;
     let config = Config::load(&Overrides { file: config, set, data_dir, model_dir, listen })?;
@@ -92,6 +96,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Task::Administer(task) => administer::run(&config, task).await,
             Task::KeycloakClient(task) => keycloak::run(*task).await,
             Task::Ask(question) => ask::run(&config, question).await,
+            Task::Knowledge(task) => knowledge::run(&config, task).await,
         }
     })
 }

@@ -13,8 +13,10 @@ use knowledge::store::{DocumentType, Label, Listed, Repository, Task, TaskKind, 
 use knowledge::work::{NewFile, NewTask, Work};
 
 mod grounding;
+mod inspect;
 
 pub(crate) use grounding::LibraryGrounding;
+pub(crate) use inspect::{Census, Problem, Verification, Why};
 
 /// What public ids of documents begin with.
 const DOCUMENT_PREFIX: &str = "doc_";

@@ -9,6 +9,7 @@ use chat::clock::Clock;
 use chat::conversations::{
     Change, ConversationStore, Filter, Listed, Message, NewConversation, Order, Page, Record, Summary,
 };
+use chat::grounding::Citation;
 use chat::ids::{AccountId, ConversationId};
 use chat::store::{
     Checkpoint, CloseTurn, HistoryPage, OpenError, OpenTurn, Opened, PathMessage, StoreError,
@@ -294,6 +295,15 @@ impl ConversationStore for SqliteStore {
         id: &str,
     ) -> Result<Option<Message>, StoreError> {
         messages::one(&self.readers, account, dialect, id).await.map_err(|error| store_error(&error))
+    }
+
+    async fn citations(
+        &self,
+        account: Option<AccountId>,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<Citation>)>, StoreError> {
+        evidence::citations(&self.readers, account, after, limit).await.map_err(|error| store_error(&error))
     }
 
     async fn record(

@@ -1,25 +1,27 @@
-//! `latimer ask`: one question to the running server, the answer printed as it comes.
+//! `latimer ask`: one question to the running server, the answer printed as it comes, and what it rests on.
 
 use std::io::Write;
 
 use anyhow::Context;
 use clap::Args;
 use futures::StreamExt;
-use secrecy::ExposeSecret;
+use http::Method;
+use reqwest::Response;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::reach::client;
-use crate::admin::AdminFile;
-use crate::config::{self, Config};
-
-const NO_SERVER: &str = "no server runs on this data directory; start one: latimer serve";
+use super::client::Client;
+use super::knowledge::{check_project, line_of};
+use crate::config::Config;
 
 #[derive(Debug, Args)]
 pub(super) struct Question {
     /// The question
     #[arg(required = true)]
     words: Vec<String>,
+    /// The project whose documents the answer is to rest on
+    #[arg(long)]
+    project: Option<String>,
     /// The session to continue
     #[arg(long)]
     session: Option<String>,
@@ -34,73 +36,69 @@ pub(super) struct Question {
     server: Option<String>,
 }
 
-/// What an event of the published stream may say.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// What an event of a stream may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct Event {
     content: Option<String>,
+    citation: Option<Citation>,
     error: Option<String>,
     session_id: Option<String>,
-    #[serde(default)]
     done: bool,
 }
 
 #[derive(Debug, Deserialize)]
-struct Refusal {
-    message: String,
+#[serde(rename_all = "camelCase")]
+struct Citation {
+    document_id: String,
+    file_path: String,
+    page: Option<u32>,
+    start: usize,
+    quote: String,
 }
 
 pub(super) async fn run(config: &Config, question: Question) -> anyhow::Result<()> {
-    let (address, key) = match &question.server {
-        Some(address) => (address.clone(), config::client_key()),
-        None => {
-            let found = AdminFile::read(&config.data_dir).context("the address file can't be read")?;
-            let (address, token) = found.context(NO_SERVER)?;
-            (address, Some(token))
-        }
-    };
-    let mut request = client()?.post(format!("{address}/api/chat/stream")).json(&json!({
+    let client = Client::open(config, question.server.as_deref())?;
+    if let Some(project) = &question.project {
+        check_project(&client, project).await?;
+    }
+    let request = client.request(Method::POST, &["api", "chat", "stream"])?;
+    let request = request.json(&json!({
         "messages": [{ "role": "user", "content": question.words.join(" ") }],
+        "projectId": question.project,
         "sessionId": question.session,
         "model": question.model,
         "systemPrompt": question.system,
     }));
-    if let Some(key) = key {
-        request = request.bearer_auth(key.expose_secret());
-    }
-    let response = match request.send().await {
-        // A server that was killed has left its address behind.
-        Err(error) if error.is_connect() && question.server.is_none() => anyhow::bail!(NO_SERVER),
-        response => response.with_context(|| format!("{address} can't be reached"))?,
+    // Only the numbered stream has citations; the published one ends the turn with whoever asked.
+    let request = match &question.project {
+        Some(_) => request.header("X-Chat-Stream", "v2"),
+        None => request,
     };
-    print_events(refuse(response).await?).await
-}
-
-/// Anything but success is an error that says what the server said.
-async fn refuse(response: reqwest::Response) -> anyhow::Result<reqwest::Response> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
+    let citations = print_answer(client.send(request).await?).await?;
+    if question.project.is_some() && citations.is_empty() {
+        eprintln!("the answer cites nothing");
     }
-    let said = response
-        .json::<Refusal>()
-        .await
-        .map_or_else(|_| String::new(), |refusal| format!(": {}", refusal.message));
-    anyhow::bail!("the server answered {status}{said}")
+    for (number, citation) in (1..).zip(&citations) {
+        println!("[{number}] {}  \"{}\"", place(&client, citation).await?, one_line(&citation.quote));
+    }
+    Ok(())
 }
 
-async fn print_events(response: reqwest::Response) -> anyhow::Result<()> {
+/// The citations of an answer that came whole.
+async fn print_answer(response: Response) -> anyhow::Result<Vec<Citation>> {
     let mut bytes = response.bytes_stream();
-    let mut unread = Vec::new();
+    let (mut unread, mut citations) = (Vec::new(), Vec::new());
     while let Some(piece) = bytes.next().await {
         unread.extend_from_slice(&piece.context("the connection broke; the answer is not whole")?);
         while let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = unread.drain(..=end).collect();
             let Some(data) = line.strip_prefix(b"data: ") else { continue };
-            let event: Event =
+            let mut event: Event =
                 serde_json::from_slice(data).context("the server sent something unreadable")?;
+            citations.extend(event.citation.take());
             if print_event(event)? {
-                return Ok(());
+                return Ok(citations);
             }
         }
     }
@@ -121,4 +119,21 @@ fn print_event(event: Event) -> anyhow::Result<bool> {
     }
     out.flush()?;
     Ok(event.done)
+}
+
+/// Where a quote stands: the path, and the page or the line.
+async fn place(client: &Client, citation: &Citation) -> anyhow::Result<String> {
+    let path = &citation.file_path;
+    Ok(match citation.page {
+        Some(page) => format!("{path} page {page}"),
+        // The document may have been removed meanwhile.
+        None => match line_of(client, &citation.document_id, citation.start).await.ok().flatten() {
+            Some(line) => format!("{path}:{line}"),
+            None => path.clone(),
+        },
+    })
+}
+
+fn one_line(quote: &str) -> String {
+    quote.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_parameters;
 mod cli;
 mod cli_administration;
+mod cli_knowledge;
 mod codemie;
 mod codemie_assistants;
 mod codemie_conversations;

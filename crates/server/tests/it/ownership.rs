@@ -65,6 +65,8 @@ const CASES: &[(&str, &[(&str, Named)])] = &[
     ("GET /api/tasks/{taskId}/events", &[("{taskId}", Task)]),
     ("POST /api/knowledge/projects/{projectId}/search", &[("{projectId}", Project)]),
     ("POST /api/knowledge/projects/{projectId}/context", &[("{projectId}", Project)]),
+    ("GET /api/knowledge/projects/{projectId}/status", &[("{projectId}", Project)]),
+    ("GET /api/knowledge/projects/{projectId}/verify", &[("{projectId}", Project)]),
     ("POST /api/ai/chat", &[("projectId", Project)]),
     ("POST /api/ai/chat/stream", &[("projectId", Project)]),
     ("POST /code-assistant-api/v1/assistants/{assistantId}/model", ASK),

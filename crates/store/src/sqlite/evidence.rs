@@ -1,10 +1,11 @@
 //! What answers rest on, in the columns `refused` and `citations`: the latter a JSON list.
 
 use chat::grounding::{Citation, Evidence, Passage};
+use chat::ids::AccountId;
 use chat::store::CloseTurn;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection, SqlitePool};
 
 /// Writes it for a turn that still runs. A statement of its own, since most turns have none.
 pub(super) async fn write(db: &mut SqliteConnection, close: &CloseTurn) -> sqlx::Result<()> {
@@ -17,6 +18,30 @@ pub(super) async fn write(db: &mut SqliteConnection, close: &CloseTurn) -> sqlx:
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// The citations of answers after the turn of this number, of one account or of all.
+pub(super) async fn citations(
+    pool: &SqlitePool,
+    account: Option<AccountId>,
+    after: u64,
+    limit: u32,
+) -> sqlx::Result<Vec<(u64, Vec<Citation>)>> {
+    let rows = sqlx::query(
+        "SELECT seq, refused, citations FROM turns \
+         WHERE seq > ?1 AND citations <> '[]' AND (?2 IS NULL OR account = ?2) ORDER BY seq LIMIT ?3",
+    )
+    .bind(i64::try_from(after).unwrap_or(i64::MAX))
+    .bind(account.map(|account| account.as_bytes().to_vec()))
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    let cited = |row: &SqliteRow| {
+        let number: i64 = row.try_get("seq")?;
+        let evidence = evidence(row)?.unwrap_or_default();
+        Ok((number.unsigned_abs(), evidence.citations))
+    };
+    rows.iter().map(cited).collect()
 }
 
 /// Reads the columns `refused` and `citations`.

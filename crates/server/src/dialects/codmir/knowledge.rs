@@ -15,6 +15,7 @@ use crate::auth::Caller;
 use crate::body::{Json, PathId, check_text};
 use crate::knowledge::{Entry, NewDocument, document_id};
 
+mod inspect;
 mod wire;
 
 /// How many hits a search gives that does not say.
@@ -37,6 +38,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(context))
         .routes(routes!(list, uploads::upload))
         .routes(routes!(read, remove))
+        .merge(inspect::router())
 }
 
 /// Puts a text into a project, in the place of the one with its `filePath`. It can be found at once.
@@ -90,7 +92,8 @@ async fn search(
     let limit = within("topK", body.top_k.unwrap_or(DEFAULT_HITS), MOST_HITS)?;
     let query = Search { text: &body.query, limit, types: &types, budget: SEARCH_BYTES };
     let found = app.documents.search(&principal, &project, query).await?;
-    Ok(axum::Json(found.into_iter().map(wire::Hit::from).collect()))
+    let is_explained = body.explain.unwrap_or_default();
+    Ok(axum::Json(found.into_iter().map(|passage| wire::Hit::of(passage, is_explained)).collect()))
 }
 
 /// The passages that fit a question best as one text, to be put before a model; empty if there are none.

@@ -1,6 +1,7 @@
 //! Documents and passages as JSON, field by field.
 
 use knowledge::library::Passage;
+use knowledge::search::Rank;
 use knowledge::store;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -55,6 +56,9 @@ pub(super) struct Search {
     /// Documents of these types only.
     #[serde(default)]
     pub(super) types: Option<Vec<String>>,
+    /// Whether each hit says why it stands where it stands.
+    #[serde(default)]
+    pub(super) explain: Option<bool>,
 }
 
 /// A passage that was found.
@@ -66,6 +70,35 @@ pub(super) struct Hit {
     /// 0 to 1.
     score: f32,
     document: HitDocument,
+    /// Only if `explain` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rank: Option<HitRank>,
+}
+
+/// Why a passage stands where it stands: `score` is `weight` parts of `words` and the rest of `meaning`, and less for each
+/// better passage of the same document.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = codmir::HitRank)]
+struct HitRank {
+    /// How much it has of the question's words, its document's counted in; the best hit has 1.
+    words: f32,
+    /// How near it is to the question's meaning, the best hit having 1; without it, it has no vector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<f32>,
+    /// How much its whole document has of the question's words.
+    parent: f32,
+    /// How much words count for this question, from 0 to 1.
+    weight: f32,
+    /// The part of the question's words, by their rarity, that it has.
+    coverage: f32,
+    /// How near it is to the question as the model sees it, from -1 to 1.
+    nearness: f32,
+}
+
+impl From<Rank> for HitRank {
+    fn from(Rank { words, meaning, parent, weight, coverage, nearness, .. }: Rank) -> Self {
+        Self { words, meaning, parent, weight, coverage, nearness }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,23 +124,31 @@ struct Metadata {
     title: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<usize>,
+    /// From 1.
+    line: usize,
     /// Bytes of the document's extracted UTF-8 text.
     start: usize,
     end: usize,
 }
 
-impl From<Passage> for Hit {
-    fn from(Passage { stored, rank }: Passage) -> Self {
+impl Hit {
+    pub(super) fn of(Passage { stored, rank }: Passage, is_explained: bool) -> Self {
         let metadata = Metadata {
             language: language(&stored.path),
             file_path: stored.path,
             title: stored.title,
             page: stored.chunk.page,
+            line: stored.chunk.line,
             start: stored.chunk.span.start,
             end: stored.chunk.span.end,
         };
         let document = HitDocument { kind: stored.kind.name(), content: stored.text, metadata };
-        Self { id: document_id(stored.document), score: rank.score.clamp(0.0, 1.0), document }
+        Self {
+            id: document_id(stored.document),
+            score: rank.score.clamp(0.0, 1.0),
+            document,
+            rank: is_explained.then(|| rank.into()),
+        }
     }
 }
 
