@@ -17,6 +17,10 @@ const SENTENCES: usize = 24;
 const MOST_SENTENCES: usize = 3;
 const MOST_WORDS: usize = 75;
 
+/// What ends a sentence, or closes a quotation behind its end.
+const ENDINGS: &[char] =
+    &['.', '!', '?', '…', '。', '！', '？', '"', '\'', ')', '\u{201d}', '\u{2019}', '\u{bb}'];
+
 /// A line without a mark at its end that has fewer words besides those of the question is its heading.
 const LEAST_NEW: usize = 2;
 
@@ -95,7 +99,7 @@ impl<'a> Read<'a> {
             let sentence = |span: Range<usize>| Sentence {
                 passage: place,
                 terms: terms_of(&text[span.clone()]),
-                is_finished: text[span.clone()].ends_with(|last: char| !last.is_alphanumeric()),
+                is_finished: text[span.clone()].ends_with(ENDINGS),
                 span,
                 standing,
             };
@@ -167,7 +171,8 @@ impl<'a> Read<'a> {
         let mut extract = String::new();
         for place in chosen {
             if !extract.is_empty() {
-                extract.push(if extract.ends_with(|last: char| last.is_alphanumeric()) { '\n' } else { ' ' });
+                // A heading, an item or a row has no mark at its end that would part it from the next.
+                extract.push(if extract.ends_with(ENDINGS) { ' ' } else { '\n' });
             }
             extract.push_str(&text(&self.sentences[place]));
         }
