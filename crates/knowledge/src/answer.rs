@@ -21,7 +21,7 @@ const MOST_WORDS: usize = 75;
 const ENDINGS: &[char] =
     &['.', '!', '?', '…', '。', '！', '？', '"', '\'', ')', '\u{201d}', '\u{2019}', '\u{bb}'];
 
-/// A sentence with fewer words that the question has not is no answer.
+/// A line without a mark at its end that has fewer words besides those of the question is its heading.
 const LEAST_NEW: usize = 2;
 
 /// How well a sentence answers: by the share of the question's words that it has, by its nearness, and by how its passage
@@ -64,14 +64,16 @@ struct Sentence {
     passage: usize,
     span: Range<usize>,
     terms: HashSet<Term>,
+    /// Whether it ends with a mark.
+    is_finished: bool,
     standing: f32,
 }
 
 impl Sentence {
-    /// Whether it has words besides those of the question: a heading that repeats it answers nothing.
-    fn adds_to(&self, words: &[Weighed]) -> bool {
+    /// Whether it is a heading that says little more than the question does, and so answers nothing.
+    fn only_repeats(&self, words: &[Weighed]) -> bool {
         let is_asked = |term: &Term| words.iter().any(|word| word.terms.contains(term));
-        self.terms.iter().filter(|term| !is_asked(term)).count() >= LEAST_NEW
+        !self.is_finished && self.terms.iter().filter(|term| !is_asked(term)).count() < LEAST_NEW
     }
 }
 
@@ -97,12 +99,16 @@ impl<'a> Read<'a> {
             let sentence = |span: Range<usize>| Sentence {
                 passage: place,
                 terms: terms_of(&text[span.clone()]),
+                is_finished: text[span.clone()].ends_with(ENDINGS),
                 span,
                 standing,
             };
-            read.sentences.extend(sentences(text).into_iter().map(sentence).filter(|it| it.adds_to(words)));
+            read.sentences.extend(sentences(text).into_iter().map(sentence));
             let whole = [passage.stored.title.as_deref().unwrap_or_default(), &passage.stored.context, text];
             read.passages.push((passage, terms_of(&whole.join("\n"))));
+        }
+        if read.sentences.iter().any(|sentence| !sentence.only_repeats(words)) {
+            read.sentences.retain(|sentence| !sentence.only_repeats(words));
         }
         let by_words =
             |sentence: &Sentence| SHARE * share(words, &sentence.terms) + STANDING * sentence.standing;

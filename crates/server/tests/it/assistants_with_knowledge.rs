@@ -69,14 +69,20 @@ impl Shop {
         self.prompt()
     }
 
-    /// Asks a bot of Cody's API; gives the answer's sources and what its model was told.
-    async fn asked_bot(&self, key: &SecretString, bot: &str) -> (Value, String) {
+    /// Asks a bot of Cody's API; gives the answer's sources and its text.
+    async fn ask_bot(&self, key: &SecretString, bot: &str, question: &str) -> (Value, Value) {
         let conversation = json!({ "name": "Kettles", "bot_id": bot });
         let conversation = self.post(key, "/api/v1/conversations", &conversation).await;
-        let question = json!({ "content": QUESTION, "conversation_id": conversation["data"]["id"] });
+        let question = json!({ "content": question, "conversation_id": conversation["data"]["id"] });
         let answer = self.post(key, "/api/v1/messages?includes=sources", &question).await;
-        assert_eq!(answer["data"]["content"], FACT);
-        (answer["data"]["sources"]["data"].clone(), self.prompt())
+        (answer["data"]["sources"]["data"].clone(), answer["data"]["content"].clone())
+    }
+
+    /// Asks it what is known; gives the answer's sources and what its model was told.
+    async fn asked_bot(&self, key: &SecretString, bot: &str) -> (Value, String) {
+        let (sources, answer) = self.ask_bot(key, bot, QUESTION).await;
+        assert_eq!(answer, FACT);
+        (sources, self.prompt())
     }
 
     fn prompt(&self) -> String {
@@ -153,6 +159,13 @@ async fn a_bot_answers_from_its_projects_those_who_may_read_them() {
     let url = source["document_url"].as_str().expect("an address");
     let text = Shop::by(&shop.owner, shop.server.client.get(url)).send().await.expect("an answer");
     assert!(text.text().await.expect("text").contains(FACT));
+
+    let silence = "The documents of this project do not say.";
+    let (_, answer) = shop.ask_bot(&shop.owner, bot_id, "Who won the championship of 1998?").await;
+    assert_eq!(answer, silence, "nobody makes anything up");
+    let path = format!("{ASSISTANTS}/{id}/model");
+    let question = json!({ "text": "Who won the championship of 1998?" });
+    assert_eq!(shop.post(&shop.owner, &path, &question).await["generated"], silence);
 
     let (sources, prompt) = shop.asked_bot(&shop.guest, bot_id).await;
     assert!(!prompt.contains(FACT), "the bot is the guest's to ask, the project is not: {prompt}");

@@ -1,6 +1,7 @@
 //! The server's tests over real HTTP, each in the words of what a client sees.
 
 mod administration;
+mod answers;
 mod assistants_with_knowledge;
 mod auth;
 mod bad_input;
