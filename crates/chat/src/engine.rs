@@ -314,7 +314,7 @@ impl Chat {
             let question = Question {
                 projects: request.projects.clone(),
                 text: asked(&request.input).to_owned(),
-                before: self.said_before(principal, request).await?,
+                before: self.asked_before(principal, request).await?,
                 budget: budget::of_passages(&answering, request, &self.inner.settings),
             };
             let grounds = documents.ground(question).await?;
@@ -325,16 +325,13 @@ impl Chat {
         Ok((models.resolve(provider, model)?, Grounds::None))
     }
 
-    /// What was said before a question, the oldest first.
-    async fn said_before(
-        &self,
-        principal: &Principal,
-        request: &TurnRequest,
-    ) -> Result<Vec<PromptMessage>, Error> {
+    /// What was asked before a question, the oldest first.
+    async fn asked_before(&self, principal: &Principal, request: &TurnRequest) -> Result<Vec<String>, Error> {
         let (id, follows) = match &request.input {
             Input::Transcript(list) => {
                 let before = list.split_last().map_or(&[][..], |(_, before)| before);
-                return Ok(before.iter().map(said).collect());
+                let questions = before.iter().filter(|item| item.role == Role::User);
+                return Ok(questions.map(|item| item.content.clone()).collect());
             }
             Input::Message { id, follows, .. } => (id, follows),
         };
@@ -349,8 +346,8 @@ impl Chat {
                 questions.nth(*number).map_or(path.len(), |(at, _)| at)
             }
         };
-        let before = path.into_iter().take(until).filter(|message| !message.silent);
-        Ok(before.map(|message| PromptMessage { role: message.role, content: message.content }).collect())
+        let questions = path.into_iter().take(until).filter(|message| message.role == Role::User);
+        Ok(questions.map(|message| message.content).collect())
     }
 
     /// Decides all that can be decided before the commit: ids, and where a list attaches.
@@ -477,7 +474,11 @@ impl Inner {
         budget: u32,
     ) -> Result<Vec<PromptMessage>, Error> {
         let content = match &request.input {
-            Input::Transcript(list) => return Ok(list.iter().map(said).collect()),
+            Input::Transcript(list) => {
+                let said =
+                    |item: &ListedMessage| PromptMessage { role: item.role, content: item.content.clone() };
+                return Ok(list.iter().map(said).collect());
+            }
             Input::Message { content, .. } => content,
         };
         let path = match follows {
@@ -500,10 +501,6 @@ pub(crate) fn check_scope(principal: &Principal) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Forbidden, "these credentials are not good for chat"))
-}
-
-fn said(item: &ListedMessage) -> PromptMessage {
-    PromptMessage { role: item.role, content: item.content.clone() }
 }
 
 fn asked(input: &Input) -> &str {

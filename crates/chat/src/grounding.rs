@@ -5,7 +5,6 @@ use std::ops::Range;
 use async_trait::async_trait;
 
 use crate::error::Error;
-use crate::provider::PromptMessage;
 
 /// A question of a turn that names projects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +13,8 @@ pub struct Question {
     pub projects: Vec<String>,
     /// What is asked.
     pub text: String,
-    /// What was said before, the oldest first: the question may refer to it.
-    pub before: Vec<PromptMessage>,
+    /// What was asked before, the oldest first: the question may refer to it.
+    pub before: Vec<String>,
     /// At most so many tokens of passages, estimated.
     pub budget: u32,
 }

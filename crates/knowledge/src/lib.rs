@@ -2,6 +2,7 @@
 //!
 //! A file is read into text with its structure ([`extract`]) and cut into chunks ([`chunk`]), which are found by their
 //! words and by their meaning ([`search`]). A [`library::Library`] does both over whatever keeps the documents ([`store`]).
+//! Files that are many or large come in as tasks, which outlive the process ([`work`]).
 //! Which messages are questions of documents at all is told by [`question`], what documents say to one by [`answer`], and
 //! what an answer rests on afterwards by [`cite`].
 //!

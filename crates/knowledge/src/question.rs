@@ -6,8 +6,6 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use chat::provider::{PromptMessage, Role};
-
 use crate::search::language::Language;
 use crate::search::words;
 
@@ -80,35 +78,30 @@ pub struct Reading {
     pub search: String,
     /// The question that passages must answer.
     pub question: String,
-    /// What was answered before and is not wanted again.
-    pub said: Option<String>,
 }
 
 impl Reading {
     fn of(text: &str) -> Self {
-        Self { search: text.to_owned(), question: text.to_owned(), said: None }
+        Self { search: text.to_owned(), question: text.to_owned() }
     }
 }
 
-/// The ways to read a message after what was said before it, the likeliest first; none if it is no question of documents.
-pub fn readings(message: &str, before: &[PromptMessage]) -> Vec<Reading> {
+/// The ways to read a message, the likeliest first, after the questions before it, the oldest first; none if it is no question of documents.
+pub fn readings(message: &str, before: &[String]) -> Vec<Reading> {
     let said = Said::of(message);
     if said.is_talk() {
         return Vec::new();
     }
-    let questions = before.iter().rev().filter(|earlier| earlier.role == Role::User);
-    let earlier = questions.map(|earlier| earlier.content.as_str()).find(|earlier| {
+    let is_question = |earlier: &&String| {
         let said = Said::of(earlier);
-        *earlier != message && !said.is_talk() && said.own > 0
-    });
-    let Some(earlier) = earlier else {
+        *earlier != message && said.own > 0 && !said.is_talk()
+    };
+    let Some(earlier) = before.iter().rev().find(is_question) else {
         return if said.own > 0 { vec![Reading::of(message)] } else { Vec::new() };
     };
     let together = format!("{earlier} {message}");
     if said.own == 0 {
-        let answers = before.iter().rev().find(|earlier| earlier.role == Role::Assistant);
-        let said = answers.map(|answer| answer.content.clone());
-        return vec![Reading { search: together, question: earlier.to_owned(), said }];
+        return vec![Reading { search: together, question: earlier.clone() }];
     }
     let (alone, together) = (Reading::of(message), Reading::of(&together));
     match said.leans() {
@@ -169,10 +162,6 @@ impl Said {
 mod tests {
     use super::*;
 
-    fn said(role: Role, content: &str) -> PromptMessage {
-        PromptMessage { role, content: content.to_owned() }
-    }
-
     #[test]
     fn talk_is_no_question_of_documents() {
         for message in [
@@ -223,12 +212,7 @@ mod tests {
 
     #[test]
     fn a_follow_up_is_read_with_the_question_that_it_leans_on() {
-        let before = [
-            said(Role::User, "How long is the warranty of the kettle?"),
-            said(Role::Assistant, "Seven years."),
-            said(Role::User, "Thanks!"),
-            said(Role::Assistant, "Welcome."),
-        ];
+        let before = ["How long is the warranty of the kettle?", "Thanks!"].map(str::to_owned);
         let asked = |message| readings(message, &before);
         let together = |message| format!("How long is the warranty of the kettle? {message}");
         let bare = asked("And the second one?");

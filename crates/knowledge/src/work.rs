@@ -38,8 +38,8 @@ pub use watch::{Progress, Watch};
 
 /// What public ids of tasks begin with.
 const TASK_PREFIX: &str = "ai_task_";
-/// How many files are read at the same time at most, however many cores there are.
-const MOST_AT_ONCE: usize = 8;
+/// How many files are read at the same time at least and at most, whatever cores there are.
+const AT_ONCE: (usize, usize) = (2, 8);
 /// How long to wait after the store has failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -137,12 +137,13 @@ impl Work {
         let Parts { store, library, extractor, outbound, clock, folder, largest_file } = parts;
         let spool = Spool::open(folder, largest_file).await?;
         let closing = tasks.closing().clone();
-        let (queue, watched) = (Queue::default(), Watched::default());
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let workers = cores.clamp(AT_ONCE.0, AT_ONCE.1);
+        let (queue, watched) = (Queue::new(workers), Watched::default());
         let shared = Shared { store, library, extractor, outbound, clock, spool, queue, watched, closing };
         let work = Self { shared: Arc::new(shared) };
         work.take_up().await?;
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        for _ in 0..cores.min(MOST_AT_ONCE) {
+        for _ in 0..workers {
             tasks.spawn(follow(Arc::clone(&work.shared)));
         }
         Ok(work)

@@ -7,7 +7,6 @@ use axum::extract::FromRequestParts;
 use chat::{Error, ErrorKind, Principal};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
-use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri};
 use identity::Identity;
 use secrecy::{ExposeSecret, SecretString};
@@ -214,20 +213,11 @@ fn anonymous_allowed(app: &App, headers: &HeaderMap) -> bool {
 fn trusted(app: &App, headers: &HeaderMap, origin: &str) -> bool {
     let Ok(uri) = origin.parse::<Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };
-    is_own(authority, headers)
-        || is_loopback_name(authority.host())
+    let own = headers
+        .get(HOST)
+        .is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()));
+    own || is_loopback_name(authority.host())
         || app.auth.anonymous_origins.iter().any(|allowed| allowed == origin)
-}
-
-/// Whether a page of this server has sent the request.
-pub(crate) fn is_own_origin(headers: &HeaderMap) -> bool {
-    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()?.parse::<Uri>().ok());
-    origin.is_some_and(|origin| origin.authority().is_some_and(|authority| is_own(authority, headers)))
-}
-
-fn is_own(authority: &Authority, headers: &HeaderMap) -> bool {
-    let host = headers.get(HOST);
-    host.is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()))
 }
 
 /// Whether a host name (brackets and all) can only mean this machine.

@@ -30,7 +30,9 @@ pub fn shown(path: &str) -> String {
 }
 
 fn fault(path: &str) -> Option<&'static str> {
-    let mut names = path.split('/');
+    // A page of the web is called by its address.
+    let address = ["https://", "http://"].iter().find_map(|scheme| path.strip_prefix(scheme));
+    let mut names = address.unwrap_or(path).split('/');
     let has_drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
     if path.is_empty() {
         Some("is empty")
@@ -64,6 +66,8 @@ mod tests {
         assert_eq!(checked("docs/a b.md").unwrap(), "docs/a b.md");
         assert_eq!(checked("./docs/ä..md").unwrap(), "docs/ä..md");
         assert_eq!(checked(r"docs\a.md").unwrap(), "docs/a.md");
+        let address = "https://example.org/setup#first-steps";
+        assert_eq!(checked(address).unwrap(), address);
     }
 
     #[test]
@@ -79,6 +83,8 @@ mod tests {
             ("a\0.md", "can't be seen"),
             ("a\u{202e}dm.exe", "can't be seen"),
             ("a//b", "without a name"),
+            ("https:///a", "without a name"),
+            ("https://example.org/../a", "leads out"),
             ("a/./b", "without a name"),
             (&"a".repeat(1_025), "longer"),
         ] {

@@ -1,6 +1,5 @@
 //! What the documents of some projects have for a message of a chat.
 
-use chat::provider::PromptMessage;
 use chat::store::StoreError;
 
 use super::{Library, Passage, Query, Shared};
@@ -29,12 +28,12 @@ const TALK: &[&str] = &[
 const ALIKE: f32 = 0.42;
 
 impl Library {
-    /// What documents have for a message that follows `before`. Passages have at most `budget` bytes, but for the first.
+    /// What documents have for a message, after what was asked `before` it, the oldest first. Passages have at most `budget` bytes, but for the first.
     pub async fn answer(
         &self,
         projects: &[String],
         message: &str,
-        before: &[PromptMessage],
+        before: &[String],
         budget: usize,
     ) -> Result<Answer, StoreError> {
         let readings = readings(message, before);
@@ -76,7 +75,7 @@ impl Library {
         let vectors = self.shared.vectors(texts).await;
         let vectors = vectors.as_ref().and_then(|vectors| vectors.split_first());
         let vectors = vectors.map(|(question, sentences)| (question.as_slice(), sentences));
-        let verdict = read.verdict(Wanted { words: &words, vectors, said: reading.said.as_deref() });
+        let verdict = read.verdict(Wanted { words: &words, vectors });
         let verdict = verdict.filter(|verdict| verdict.evidence > 0.0);
         let passages = passages.into_iter().map(|(_, passage)| passage).collect();
         Ok(verdict.map(|verdict| Answer::Found { passages, extract: verdict.extract }))

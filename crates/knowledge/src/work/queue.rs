@@ -1,5 +1,5 @@
-//! What is to be done, in a fair order: projects take turns, and within one the tasks go one after the other, so that of
-//! two files with one path the later one stays.
+//! What is to be done, in a fair order: projects take turns, none takes all places, and within one the tasks go one after
+//! the other, so that of two files with one path the later one stays.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -16,8 +16,10 @@ pub(super) enum Job {
     Finish(Arc<Task>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
+    /// How many files of one project are read at the same time.
+    most_of_one: usize,
     projects: Mutex<VecDeque<VecDeque<Lot>>>,
     changed: Notify,
 }
@@ -33,6 +35,12 @@ struct Lot {
 }
 
 impl Queue {
+    /// For so many who work; one of them is always there for other projects.
+    pub(super) fn new(workers: usize) -> Self {
+        let most_of_one = workers.saturating_sub(1).max(1);
+        Self { most_of_one, projects: Mutex::default(), changed: Notify::new() }
+    }
+
     pub(super) fn add(&self, task: Task, files: Vec<TaskFile>) {
         let lot = Lot { task: Arc::new(task), files: files.into(), running: 0, is_finishing: false };
         let mut projects = self.projects();
@@ -81,8 +89,10 @@ impl Queue {
     /// From the first project that has something to do, which goes to the end.
     fn take(&self) -> Option<Job> {
         let mut projects = self.projects();
-        let (place, job) =
-            projects.iter_mut().enumerate().find_map(|(place, lots)| Some((place, lots[0].take()?)))?;
+        let (place, job) = projects
+            .iter_mut()
+            .enumerate()
+            .find_map(|(place, lots)| Some((place, lots[0].take(self.most_of_one)?)))?;
         if let Some(served) = projects.remove(place) {
             projects.push_back(served);
         }
@@ -95,7 +105,10 @@ impl Queue {
 }
 
 impl Lot {
-    fn take(&mut self) -> Option<Job> {
+    fn take(&mut self, most: usize) -> Option<Job> {
+        if self.running == most {
+            return None;
+        }
         if let Some(file) = self.files.pop_front() {
             self.running += 1;
             return Some(Job::Read(Arc::clone(&self.task), file));
@@ -151,16 +164,18 @@ mod tests {
 
     #[test]
     fn projects_take_turns_and_tasks_of_one_go_one_after_the_other() {
-        let queue = Queue::default();
+        let queue = Queue::new(3);
         let (first, second, other) = (task("first", "a"), task("second", "a"), task("other", "b"));
-        queue.add(first.clone(), files(2));
+        queue.add(first.clone(), files(3));
         queue.add(second, files(1));
         queue.add(other, files(1));
         let mut order: Vec<String> = (0..4).map(|_| told(queue.take())).collect();
-        assert_eq!(order, ["first 0", "other 0", "first 1", "nothing"]);
+        assert_eq!(order, ["first 0", "other 0", "first 1", "nothing"], "one place is left for others");
 
         queue.read(&first);
-        assert_eq!(told(queue.take()), "nothing", "the other file of it is still being read");
+        assert_eq!(told(queue.take()), "first 2");
+        queue.read(&first);
+        assert_eq!(told(queue.take()), "nothing", "another file of it is still being read");
         queue.read(&first);
         order = vec![told(queue.take()), told(queue.take())];
         assert_eq!(order, ["first ends", "nothing"]);

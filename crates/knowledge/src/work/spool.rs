@@ -61,8 +61,10 @@ impl Spool {
     pub(super) async fn sweep(&self, needed: &HashSet<String>) -> io::Result<()> {
         let mut files = tokio::fs::read_dir(&self.folder).await?;
         while let Some(file) = files.next_entry().await? {
-            if !file.file_name().to_str().is_some_and(|name| needed.contains(name)) {
-                tokio::fs::remove_file(file.path()).await?;
+            match file.file_name().to_str() {
+                Some(name) if needed.contains(name) => {}
+                Some(name) => self.remove(name).await,
+                None => {}
             }
         }
         Ok(())

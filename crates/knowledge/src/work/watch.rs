@@ -11,7 +11,7 @@ use super::Shared;
 use crate::store::{Status, Task};
 
 /// How long changes are gathered.
-const PACE: Duration = Duration::from_millis(200);
+const PACE: Duration = Duration::from_millis(500);
 
 /// Who follows which task.
 #[derive(Debug, Default)]
@@ -88,10 +88,9 @@ impl Watch {
         let Some(changes) = &mut self.changes else { return false };
         let gathered = async {
             let is_going_on = changes.changed().await.is_ok();
-            if is_going_on {
-                tokio::time::sleep(PACE).await;
-            }
-            is_going_on
+            // The end is not waited for.
+            let rest = async { while changes.changed().await.is_ok() {} };
+            is_going_on && tokio::time::timeout(PACE, rest).await.is_err()
         };
         match self.shared.closing.run_until_cancelled(gathered).await {
             Some(true) => true,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chat::Tasks;
 use chat::clock::SystemClock;
+use knowledge::answer::Answer;
+use knowledge::cite::cite;
 use knowledge::extract::{Extracted, Kind};
 use knowledge::library::{Library, Passage, Query};
 use knowledge::store::{MemoryStore, Status};
@@ -125,6 +127,23 @@ async fn chunks_that_stand_side_by_side_are_one_passage_of_exact_bytes() {
     let passage = &passages[0].stored;
     assert_eq!(passage.text, text[passage.chunk.span.clone()]);
     assert_eq!(passage.text, text[..text.find("garage").unwrap()].rsplit_once("\n\n").unwrap().0.trim_end());
+}
+
+#[tokio::test]
+async fn every_line_of_a_quoted_list_is_found_again_in_its_passage() {
+    let library = Given::new().library();
+    let limits = "Limits of a file\n\n| Size of a file | 100 MiB |\n| Pages of a file | 5,000 |\n| Rows of a file | 9 |";
+    library.ingest("proj_a", "limits.md", prose(limits)).await.unwrap();
+    let question = "What are the limits of the size, the pages and the rows of a file?";
+
+    let answer = library.answer(&["proj_a".to_owned()], question, &[], 10_000).await.unwrap();
+
+    let Answer::Found { passages, extract } = answer else { panic!("{answer:?}") };
+    let texts: Vec<&str> = passages.iter().map(|passage| passage.stored.text.as_str()).collect();
+    let found: Vec<&str> =
+        cite(&extract, &texts).into_iter().map(|support| &extract[support.answer]).collect();
+    assert_eq!(found, extract.lines().collect::<Vec<_>>());
+    assert!(found.len() > 1, "{extract}");
 }
 
 struct Given {

@@ -19,9 +19,14 @@ mod cors;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
+#[path = "../../../knowledge/tests/it/files.rs"]
+#[expect(dead_code, reason = "the tests of the crate that reads files need more of them")]
+mod files;
 #[cfg(unix)]
 mod first_start;
 mod harness;
+#[cfg(target_os = "linux")]
+mod hostile_uploads;
 mod knowledge;
 mod limits;
 mod models;
@@ -40,4 +45,5 @@ mod streams;
 mod tasks;
 mod token_attacks;
 mod uploads;
+mod uploads_crash;
 mod usage;

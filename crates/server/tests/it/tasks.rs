@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use testkit::upstream::Reply;
 
-use crate::uploads::{Shop, zip};
+use crate::files::{tar_gz, zip};
+use crate::uploads::Shop;
 
 /// Takes a task on and waits for its end.
 async fn run(shop: &Shop, mut body: Value) -> Value {
@@ -20,18 +21,6 @@ async fn run(shop: &Shop, mut body: Value) -> Value {
     shop.get(&path).await
 }
 
-fn tar_gz(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive =
-        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
-    for (path, text) in entries {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, path, *text).expect("an entry");
-    }
-    archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("an archive")
-}
-
 const REPOSITORY: &[(&str, &[u8])] = &[
     ("kettle-main/README.md", b"# Kettle\n\nIt boils water."),
     ("kettle-main/Cargo.toml", b"[package]\nname = \"kettle\"\n\n[dependencies]\ntokio = \"1\"\n"),
@@ -43,7 +32,7 @@ const REPOSITORY: &[(&str, &[u8])] = &[
 #[tokio::test]
 async fn a_repository_becomes_documents() {
     let shop = Shop::with_site().await;
-    shop.server.upstream.always(Reply::status(200).body(tar_gz(REPOSITORY)));
+    shop.server.upstream.always(Reply::status(200).body(tar_gz(REPOSITORY, &[])));
     let address = "http://docs.example/ada/kettle/archive/main.tar.gz";
     let task =
         json!({ "type": "generate-knowledge-base", "repoUrl": address, "config": { "includeTests": false } });

@@ -1,15 +1,15 @@
 //! Files in by upload, web pages by address.
 
-use std::io::{Cursor, Write as _};
+use std::io::Write as _;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use testkit::upstream::{Reply, openai_stream};
-use zip::write::SimpleFileOptions;
 
+use crate::files::zip;
 use crate::harness::{TestServer, check_error, message};
 
-const BOUNDARY: &str = "a-boundary-of-the-test";
+pub(crate) const BOUNDARY: &str = "a-boundary-of-the-test";
 
 /// A form with these files.
 pub(crate) fn form(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -25,16 +25,6 @@ pub(crate) fn form(files: &[(&str, &[u8])]) -> Vec<u8> {
     }
     body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
     body
-}
-
-/// A ZIP archive of these files.
-pub(crate) fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in entries {
-        archive.start_file(*name, SimpleFileOptions::default()).expect("an entry");
-        archive.write_all(bytes).expect("a vector takes all");
-    }
-    archive.finish().expect("an archive").into_inner()
 }
 
 /// A server with an account that adds files to the project `shop`.
@@ -263,9 +253,9 @@ async fn a_form_that_is_none_is_refused() {
     shop.server.stop().await;
 }
 
-/// A page elsewhere can make a browser send a form here without asking first.
+/// A page elsewhere can make a browser send a form here without asking first; the browser says which page it is.
 #[tokio::test]
-async fn without_a_key_a_form_is_taken_from_a_page_of_this_server_only() {
+async fn without_a_key_a_form_is_not_taken_from_pages_elsewhere() {
     let server = TestServer::start().await;
     let upload = |origin: Option<String>| {
         let request = server.client.post(server.url("/api/knowledge/projects/shop/documents"));
@@ -273,13 +263,13 @@ async fn without_a_key_a_form_is_taken_from_a_page_of_this_server_only() {
         let request = request.body(form(&[("a.md", b"The kettle is red.")]));
         origin.into_iter().fold(request, |request, origin| request.header("origin", origin)).send()
     };
-    for origin in [None, Some("http://localhost:1".to_owned())] {
-        check_error(upload(origin).await.expect("an answer"), 400, "VALIDATION_ERROR").await;
+    for foreign in ["https://evil.example", "null"] {
+        let refused = upload(Some(foreign.to_owned())).await.expect("an answer");
+        check_error(refused, 401, "UNAUTHORIZED").await;
     }
-    let foreign = upload(Some("https://evil.example".to_owned())).await.expect("an answer");
-    check_error(foreign, 401, "UNAUTHORIZED").await;
-    let own = upload(Some(server.url(""))).await.expect("an answer");
-    assert_eq!(own.status(), 201);
+    for own in [None, Some(server.url("")), Some("http://localhost:1".to_owned())] {
+        assert_eq!(upload(own).await.expect("an answer").status(), 201);
+    }
     server.stop().await;
 }
 
@@ -371,6 +361,7 @@ async fn a_name_that_changes_its_mind_leads_nowhere() {
     for _ in 0..2 {
         assert_eq!(shop.add_pages(&["http://fickle.example/"]).await[0]["state"], "failed");
     }
+    assert_eq!(names.asked(), ["fickle.example"; 2], "what is judged is what is connected to");
     assert!(shop.server.upstream.requests().is_empty());
     shop.server.stop().await;
 }
@@ -409,27 +400,54 @@ async fn work_goes_on_after_a_restart() {
 }
 
 #[tokio::test]
-async fn another_projects_files_are_neither_found_nor_told_to_the_model() {
-    let shop = Shop::open().await;
-    shop.server.upstream.always(openai_stream(&["I do not know."]));
+async fn what_uploads_and_tasks_bring_in_stays_in_its_project() {
+    let shop = Shop::with_site().await;
     shop.add(&[("secret.md", b"The code word of the kettle is zanzibar.")]).await;
+    let page = Reply::status(200).header("content-type", "text/plain");
+    shop.server.upstream.enqueue(page.body("The code word of the kettle is quagmire."));
+    shop.add_pages(&["http://docs.example/secret.txt"]).await;
+    let archive = zip(&[("secret.txt", b"The code word of the kettle is pomegranate.")]);
+    shop.server.upstream.enqueue(Reply::status(200).body(archive));
+    let body = json!({ "projectId": "shop", "type": "generate-knowledge-base", "repoUrl": "http://docs.example/a.zip" });
+    let task = shop.by_owner(shop.server.post("/api/tasks", &body)).send().await.expect("an answer");
+    let task: Value = task.json().await.expect("JSON");
+    let task = task["id"].as_str().expect("an id");
+    let events = shop.by_owner(shop.server.get(&format!("/api/tasks/{task}/events"))).send().await;
+    events.expect("an answer").text().await.expect("a whole stream");
+    assert_eq!(shop.search("code word of the kettle").await.len(), 3);
+    let brought_in = shop.server.upstream.requests().len();
+
+    shop.server.upstream.always(openai_stream(&["I do not know."]));
     let other = shop.server.key("other").await;
     let by_other = |request: reqwest::RequestBuilder| request.bearer_auth(other.expose_secret());
     let body =
         json!({ "projectId": "shop", "type": "doc", "content": "The kettle is red.", "filePath": "a.md" });
     let added = by_other(shop.server.post("/api/knowledge/documents", &body)).send().await;
     assert_eq!(added.expect("an answer").status(), 201);
-
-    let mut question = message("What is the code word of the kettle?");
-    question["projectId"] = json!("shop");
-    let asked = by_other(shop.server.post("/api/chat", &question)).send().await.expect("an answer");
-    assert_eq!(asked.status(), 200);
-    let prompts = format!(
-        "{:?}",
-        shop.server.upstream.requests().iter().map(|request| request.json()).collect::<Vec<_>>()
-    );
-    assert!(!prompts.contains("zanzibar"), "{prompts}");
-    let tasks = by_other(shop.server.get("/api/tasks?projectId=shop")).send().await.expect("an answer");
-    assert_eq!(tasks.json::<Value>().await.expect("JSON"), json!([]));
+    let mut told = Vec::new();
+    for question in ["What is the code word of the kettle?", "Is the kettle red?"] {
+        let mut question = message(question);
+        question["projectId"] = json!("shop");
+        let asked = by_other(shop.server.post("/api/chat", &question)).send().await.expect("an answer");
+        told.push(asked.text().await.expect("a body"));
+    }
+    for path in ["search", "context"] {
+        let query = json!({ "query": "code word of the kettle" });
+        let found =
+            by_other(shop.server.post(&format!("/api/knowledge/projects/shop/{path}"), &query)).send().await;
+        told.push(found.expect("an answer").text().await.expect("a body"));
+    }
+    for path in
+        ["/api/tasks?projectId=shop", "/api/knowledge/projects/shop/documents", &format!("/api/tasks/{task}")]
+    {
+        let seen = by_other(shop.server.get(path)).send().await.expect("an answer");
+        told.push(seen.text().await.expect("a body"));
+    }
+    let prompts = shop.server.upstream.requests().split_off(brought_in);
+    assert!(prompts.iter().any(|prompt| prompt.json().to_string().contains("The kettle is red.")));
+    told.extend(prompts.iter().map(|prompt| prompt.json().to_string()));
+    for secret in ["zanzibar", "quagmire", "pomegranate", "secret", task] {
+        assert!(told.iter().all(|told| !told.contains(secret)), "{secret}: {told:?}");
+    }
     shop.server.stop().await;
 }

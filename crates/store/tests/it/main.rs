@@ -8,4 +8,5 @@ mod knowledge;
 mod place;
 mod schema;
 mod suite;
+mod tasks;
 mod writer;

@@ -5,14 +5,13 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chat::{Error, ErrorKind};
 use http::StatusCode;
-use http::header::AUTHORIZATION;
 use knowledge::store::{DocumentType, TaskKind};
 use knowledge::work::{NewFile, Origin, ReceiveError, Received};
 
 use super::knowledge::named_type;
 use super::{CodmirError, Query, wire as dialect};
 use crate::app::App;
-use crate::auth::{Caller, is_own_origin};
+use crate::auth::Caller;
 use crate::body::{BodyError, Json, PathId, check_text};
 use crate::knowledge::{AskedTask, document_id};
 use crate::multipart::{Multipart, MultipartError, Part, is_multipart};
@@ -100,11 +99,6 @@ struct Form {
 
 /// Receives the files of a form. All of it is read before anything is said, but for what can't be read on.
 async fn received(app: &App, request: Request) -> Result<Vec<NewFile>, CodmirError> {
-    // A page elsewhere can make a browser send a form to us without asking first, as it can't JSON.
-    if !request.headers().contains_key(AUTHORIZATION) && !is_own_origin(request.headers()) {
-        let message = "a form is taken with an API key, or from a page of this server; send JSON, or a key";
-        return Err(CodmirError::field("Content-Type", message));
-    }
     let mut multipart = Multipart::of(request, app.body_timeout)?;
     let mut form = Form::default();
     while let Some(part) = multipart.next().await? {
