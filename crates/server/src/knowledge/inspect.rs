@@ -15,7 +15,7 @@ use super::{Documents, check_may_read, document_of};
 const PAGE: usize = 200;
 
 /// How much there is of a project.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Census {
     pub(crate) documents: Status,
     /// Files that will be documents.
