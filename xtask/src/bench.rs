@@ -25,6 +25,11 @@ enum Bench {
         #[command(flatten)]
         model_dir: ModelDir,
     },
+    /// What chats notice of documents that are embedded meanwhile.
+    Embedding {
+        #[command(flatten)]
+        model_dir: ModelDir,
+    },
     /// What good users notice of bad tokens.
     Tokens,
 }
@@ -34,6 +39,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Bench::Stream { smoke: true } => smoke(Cargo::default()),
         Bench::Stream { smoke: false } => stream(),
         Bench::Knowledge { model_dir } => knowledge(&model_dir.path()?),
+        Bench::Embedding { model_dir } => embedding(&model_dir.path()?),
         Bench::Tokens => Cargo::default().run("bench --package server --no-default-features --bench tokens"),
     }
 }
@@ -41,6 +47,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 fn knowledge(model_dir: &Path) -> anyhow::Result<()> {
     models::install_vectors(model_dir)?;
     succeed(Cargo::default().command("bench --package knowledge --bench speed --").arg(model_dir))
+}
+
+fn embedding(model_dir: &Path) -> anyhow::Result<()> {
+    models::install(model_dir)?;
+    succeed(Cargo::default().command("bench --package server --bench embedding --").arg(model_dir))
 }
 
 fn stream() -> anyhow::Result<()> {
