@@ -1,5 +1,7 @@
-//! Meaning as numbers: the port to a model that turns texts into vectors, and the small one that runs in the process.
+//! Meaning as numbers: the port to a model that turns texts into vectors, the small one that runs in the process, and
+//! those behind an endpoint.
 
+pub mod endpoint;
 #[cfg(feature = "embedded-vectors")]
 pub mod minilm;
 
@@ -20,6 +22,12 @@ pub trait Embedder: Send + Sync + std::fmt::Debug {
     /// How many texts are best given at once.
     fn batch(&self) -> usize {
         16
+    }
+
+    /// Whether the rules by which documents answer or are silent ([`crate::answer`]) were fitted to how near this model
+    /// sees texts. By another one's vectors documents are found, and the words alone decide what they say.
+    fn is_calibrated(&self) -> bool {
+        false
     }
 
     /// The vectors of `texts`.
@@ -44,6 +52,9 @@ pub enum EmbedError {
     /// The model could not be asked, or its answer made no sense.
     #[error("the embedding model did not answer")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An endpoint gave none.
+    #[error("the embedding endpoint {0}")]
+    Endpoint(#[from] endpoint::EndpointError),
 }
 
 /// Scales a vector to unit length; one without direction stays zero.

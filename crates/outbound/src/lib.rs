@@ -24,6 +24,7 @@ use reqwest::{Client, Response};
 use tokio::time::Instant;
 
 mod address;
+mod base;
 mod client;
 mod failure;
 mod fetched;
@@ -31,6 +32,7 @@ mod policy;
 mod ranges;
 
 pub use address::Address;
+pub use base::{BaseUrlError, base_url, below};
 pub use client::client_builder;
 pub use failure::FetchError;
 pub use fetched::Fetched;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use outbound::BaseUrlError;
 use reqwest::Url;
 use reqwest::header::{HeaderValue, InvalidHeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -67,8 +68,8 @@ pub enum SettingsError {
     #[error("the settings are of kind {0:?}")]
     Kind(Kind),
     /// The address can't be used.
-    #[error("base_url {0:?} is no http or https address with a host and without user, query or fragment")]
-    BaseUrl(String),
+    #[error("base_url {0}")]
+    BaseUrl(#[from] BaseUrlError),
     /// The key can't be sent.
     #[error("api_key holds characters that a header can't carry")]
     ApiKey(#[source] InvalidHeaderValue),
@@ -129,10 +130,7 @@ impl ProviderSettings {
         if self.max_tokens == Some(0) {
             return Err(SettingsError::MaxTokens);
         }
-        let mut url = self.base_url()?;
-        let path = format!("{}{path}", url.path().trim_end_matches('/'));
-        url.set_path(&path);
-        Ok(url)
+        Ok(outbound::below(self.base_url()?, path))
     }
 
     /// The key, if there is one.
@@ -145,10 +143,8 @@ impl ProviderSettings {
         self.base_url().is_ok_and(|url| url.host_str() == Some(self.kind.host()))
     }
 
-    fn base_url(&self) -> Result<Url, SettingsError> {
-        let text = self.base_url.as_deref().unwrap_or(self.kind.base_url());
-        let url = Url::parse(text).ok().filter(is_plain);
-        url.ok_or_else(|| SettingsError::BaseUrl(redacted(text)))
+    fn base_url(&self) -> Result<Url, BaseUrlError> {
+        outbound::base_url(self.base_url.as_deref().unwrap_or(self.kind.base_url()))
     }
 }
 
@@ -180,24 +176,6 @@ pub(crate) fn secret_header(value: &str) -> Result<HeaderValue, SettingsError> {
     let mut value = HeaderValue::from_str(value).map_err(SettingsError::ApiKey)?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn is_plain(url: &Url) -> bool {
-    ["http", "https"].contains(&url.scheme())
-        && url.has_host()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none()
-}
-
-/// The address as an error may show it: without what could be a secret.
-fn redacted(text: &str) -> String {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
-    match text.rsplit_once('@') {
-        Some((_, place)) => format!("…@{place}"),
-        None => text.to_owned(),
-    }
 }
 
 fn default_first_token_timeout() -> Duration {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use identity::tokens::{IssuerSettings, KeysAt, TokenAlgorithm};
 use ipnet::IpNet;
+use knowledge::embed::endpoint::EndpointSettings;
 use knowledge::extract::Limits;
 use providers::settings::ProviderSettings;
 use secrecy::SecretString;
@@ -49,6 +50,8 @@ pub struct Config {
     pub prices: BTreeMap<String, Price>,
     /// The providers by name. Without any, `OPENAI_API_KEY` and `ANTHROPIC_API_KEY` make one each.
     pub providers: BTreeMap<String, ProviderSettings>,
+    /// What makes the vectors of documents; by default the embedded model.
+    pub embedding: Option<EmbeddingConfig>,
     /// Where requests may send us.
     pub outbound: OutboundConfig,
     /// What reading a file may cost.
@@ -232,6 +235,22 @@ pub struct Price {
     pub completion: f64,
 }
 
+/// An endpoint that speaks OpenAI's embeddings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddingConfig {
+    /// Where its API is, up to and without `/embeddings`.
+    pub base_url: String,
+    /// Its key; local servers need none.
+    pub api_key: Option<SecretString>,
+    /// Which of its models.
+    pub model: String,
+    /// How many numbers a vector of this model has.
+    pub dimensions: NonZeroU16,
+    /// How long an answer may take, in seconds; 60 by default.
+    pub timeout: Option<NonZeroU16>,
+}
+
 /// Where the addresses may lead that requests name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -300,6 +319,7 @@ impl Default for Config {
             models: ModelsConfig::default(),
             prices: BTreeMap::new(),
             providers: BTreeMap::new(),
+            embedding: None,
             outbound: OutboundConfig::default(),
             documents: DocumentsConfig::default(),
             log: LogConfig::default(),
@@ -367,6 +387,19 @@ impl OutboundConfig {
             allowed: places.collect::<Result<_, _>>()?,
             refused: self.refused.clone(),
         })
+    }
+}
+
+impl EmbeddingConfig {
+    /// As the model takes it.
+    pub(crate) fn settings(&self) -> EndpointSettings {
+        EndpointSettings {
+            base_url: self.base_url.clone(),
+            api_key: self.api_key.clone(),
+            model: self.model.clone(),
+            dimensions: self.dimensions.get().into(),
+            timeout: Duration::from_secs(self.timeout.map_or(60, NonZeroU16::get).into()),
+        }
     }
 }
 

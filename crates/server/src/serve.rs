@@ -14,6 +14,7 @@ use chat::{Chat, Tasks};
 use identity::store::{AccountStore, IssuerStore, KeyStore, TicketStore};
 use identity::tokens::HttpKeySets;
 use identity::{FirstStart, Identity, IssuerConfig};
+use knowledge::embed::endpoint::EndpointSettingsError;
 use knowledge::extract::Extractor;
 use knowledge::library::Library;
 use knowledge::store::{KnowledgeStore, TaskStore};
@@ -77,6 +78,9 @@ pub enum StartError {
         /// Why.
         source: providers::settings::SettingsError,
     },
+    /// The embedding endpoint's settings.
+    #[error("embedding: {0}")]
+    Embedding(#[from] EndpointSettingsError),
     /// An address.
     #[error("can't listen on {address}: {source}")]
     Listen {
@@ -212,7 +216,7 @@ impl Server {
         let assistants = Assistants::new(assistants, clock.clone()).await?;
         let models = models::catalog(&config)?;
         let turn_tasks = Tasks::new();
-        let library = Library::new(knowledge, models::embedder(&config), clock.clone());
+        let library = Library::new(knowledge, models::embedder(&config)?, clock.clone());
         library.start(&turn_tasks);
         let chat = Chat::start(chat::Parts {
             store: turns,

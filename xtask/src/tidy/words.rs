@@ -106,6 +106,8 @@ const SERDE_DERIVES: &[&str] = &[
     "crates/server/src/cli/**",
     // What the child process that reads files is asked and answers.
     "crates/knowledge/src/extract/wire.rs",
+    // What an embedding endpoint is asked and answers.
+    "crates/knowledge/src/embed/endpoint/wire.rs",
     // What a project is, as it is kept and shown.
     "crates/knowledge/src/work/analysis/wire.rs",
     "crates/providers/src/*/wire.rs",

@@ -57,6 +57,10 @@ impl Embedder for Remembering {
         self.model.dimensions()
     }
 
+    fn is_calibrated(&self) -> bool {
+        self.model.is_calibrated()
+    }
+
     fn batch(&self) -> usize {
         64
     }

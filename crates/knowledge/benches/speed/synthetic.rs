@@ -92,6 +92,10 @@ impl Embedder for SyntheticVectors {
         self.model.dimensions()
     }
 
+    fn is_calibrated(&self) -> bool {
+        self.model.is_calibrated()
+    }
+
     fn batch(&self) -> usize {
         1024
     }

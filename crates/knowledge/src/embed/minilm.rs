@@ -93,6 +93,10 @@ impl Embedder for MiniLm {
         DIMENSIONS
     }
 
+    fn is_calibrated(&self) -> bool {
+        true
+    }
+
     async fn embed(&self, purpose: Purpose, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
         let turns = Arc::clone(&self.lane(purpose).turns);
         let turn = turns.acquire_owned().await.map_err(|error| EmbedError::Failed(error.into()))?;

@@ -72,7 +72,7 @@ impl Library {
         let read = Read::of(passages.iter().map(|(_, passage)| passage), &words);
         let mut texts = vec![reading.question];
         texts.extend(read.texts());
-        let vectors = self.shared.vectors(texts).await;
+        let vectors = self.shared.calibrated_vectors(texts).await;
         let vectors = vectors.as_ref().and_then(|vectors| vectors.split_first());
         let vectors = vectors.map(|(question, sentences)| (question.as_slice(), sentences));
         let verdict = read.verdict(Wanted { words: &words, vectors });
@@ -109,10 +109,18 @@ impl Library {
 }
 
 impl Shared {
+    /// The vectors by which it is judged what is a question and what answers it; none of a model whose nearness says
+    /// nothing of that.
+    async fn calibrated_vectors(&self, texts: Vec<String>) -> Option<Vec<Vec<f32>>> {
+        let is_calibrated = self.embedder.as_ref().is_some_and(|embedder| embedder.is_calibrated());
+        if is_calibrated { self.vectors(texts).await } else { None }
+    }
+
     /// Whether a message is much like what is said to a model about the conversation.
     async fn is_talk(&self, message: &str) -> bool {
         let texts = [message].into_iter().chain(TALK.iter().copied());
-        let Some(vectors) = self.vectors(texts.map(str::to_owned).collect()).await else { return false };
+        let vectors = self.calibrated_vectors(texts.map(str::to_owned).collect()).await;
+        let Some(vectors) = vectors else { return false };
         let Some((message, talk)) = vectors.split_first() else { return false };
         let nearness =
             |other: &Vec<f32>| message.iter().zip(other).map(|(one, other)| one * other).sum::<f32>();

@@ -7,6 +7,7 @@ use chat::models::{ModelCatalog, ProviderEntry};
 use chat::provider::Provider;
 use chat::turn::ModelName;
 use knowledge::embed::Embedder;
+use knowledge::embed::endpoint::Endpoint;
 use providers::anthropic::Anthropic;
 use providers::extractive::{self, Extractive};
 use providers::openai::OpenAi;
@@ -115,9 +116,17 @@ fn extractive_entry() -> ProviderEntry {
     }
 }
 
-/// What makes the vectors of documents, if its weights are there.
+/// What makes the vectors of documents: the endpoint that is configured, or else the embedded model.
+pub(super) fn embedder(config: &Config) -> Result<Option<Arc<dyn Embedder>>, StartError> {
+    match &config.embedding {
+        Some(embedding) => Ok(Some(Arc::new(Endpoint::new(&embedding.settings())?))),
+        None => Ok(embedded_embedder(config)),
+    }
+}
+
+/// The embedded model, if its weights are there.
 #[cfg(feature = "embedded-vectors")]
-pub(super) fn embedder(config: &Config) -> Option<Arc<dyn Embedder>> {
+fn embedded_embedder(config: &Config) -> Option<Arc<dyn Embedder>> {
     use knowledge::embed::minilm::{FILE, MiniLm};
     match MiniLm::load(&config.model_dir.join(FILE)) {
         Ok(model) => Some(Arc::new(model)),
@@ -129,7 +138,7 @@ pub(super) fn embedder(config: &Config) -> Option<Arc<dyn Embedder>> {
 }
 
 #[cfg(not(feature = "embedded-vectors"))]
-pub(super) fn embedder(_: &Config) -> Option<Arc<dyn Embedder>> {
+fn embedded_embedder(_: &Config) -> Option<Arc<dyn Embedder>> {
     None
 }
 
