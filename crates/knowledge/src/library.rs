@@ -122,9 +122,9 @@ impl Library {
     /// Makes the vectors that chunks lack, in the background, now and whenever documents come in.
     pub fn start(&self, tasks: &Tasks) {
         if let Some(embedder) = &self.shared.embedder {
-            let work =
-                vectors::follow(Arc::clone(&self.shared), Arc::clone(embedder), tasks.closing().clone());
-            tasks.spawn(work);
+            let (shared, embedder) = (Arc::clone(&self.shared), Arc::clone(embedder));
+            let closing = tasks.closing().clone();
+            tasks.spawn(vectors::follow(shared, embedder, vectors::AFTER_FAILURE, closing));
         }
     }
 

@@ -215,7 +215,11 @@ fn disconnected(error: ClientError) -> EndpointError {
         error = &error as &dyn std::error::Error,
         "the connection to the embedding endpoint failed"
     );
-    if error.is_timeout() && !error.is_connect() { EndpointError::Timeout } else { EndpointError::Unreachable }
+    if error.is_timeout() && !error.is_connect() {
+        EndpointError::Timeout
+    } else {
+        EndpointError::Unreachable
+    }
 }
 
 fn beginning(text: &str) -> &str {

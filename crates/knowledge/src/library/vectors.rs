@@ -18,10 +18,15 @@ use crate::store::Key;
 /// How many documents are looked at together, so that texts of like length meet in a batch.
 const DOCUMENTS: usize = 32;
 /// How long to wait after a failure.
-const AFTER_FAILURE: Duration = Duration::from_secs(15);
+pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(15);
 
 /// Works until the process stops.
-pub(super) async fn follow(shared: Arc<Shared>, embedder: Arc<dyn Embedder>, closing: CancellationToken) {
+pub(super) async fn follow(
+    shared: Arc<Shared>,
+    embedder: Arc<dyn Embedder>,
+    after_failure: Duration,
+    closing: CancellationToken,
+) {
     let work = async {
         loop {
             match make_some(&shared, &*embedder).await {
@@ -29,7 +34,7 @@ pub(super) async fn follow(shared: Arc<Shared>, embedder: Arc<dyn Embedder>, clo
                 Ok(false) => shared.lacking.notified().await,
                 Err(error) => {
                     tracing::warn!(error = %error, "vectors can't be made now, and will be tried again");
-                    tokio::time::sleep(AFTER_FAILURE).await;
+                    tokio::time::sleep(after_failure).await;
                 }
             }
         }
@@ -97,4 +102,54 @@ async fn keep(
     shared.store.save_vectors(project, embedder.name(), saved).await?;
     shared.shelf(project).set_vectors(&vectors);
     shared.tell(project).await
+}
+
+#[cfg(test)]
+mod tests {
+    use chat::Tasks;
+    use chat::clock::SystemClock;
+    use serde_json::json;
+    use testkit::upstream::{Reply, Upstream};
+
+    use super::*;
+    use crate::embed::endpoint::{Endpoint, EndpointSettings};
+    use crate::extract::{Extracted, Kind};
+    use crate::library::Library;
+    use crate::store::MemoryStore;
+
+    #[tokio::test]
+    async fn vectors_come_once_an_endpoint_that_failed_is_back() {
+        let upstream = Upstream::start().await;
+        upstream.enqueue(Reply::status(503));
+        upstream.enqueue(Reply::json(200, &json!({ "data": [{ "index": 0, "embedding": [1] }] })));
+        upstream.enqueue(Reply::json(200, &json!({ "data": [{ "index": 0, "embedding": [1, 0] }] })));
+        let settings = EndpointSettings {
+            base_url: upstream.base_url(),
+            api_key: None,
+            model: "near".to_owned(),
+            dimensions: 2,
+            timeout: Duration::from_secs(60),
+        };
+        let embedder: Arc<dyn Embedder> = Arc::new(Endpoint::new(&settings).unwrap());
+        let store = Arc::new(MemoryStore::default());
+        let library = Library::new(store, Some(Arc::clone(&embedder)), Arc::new(SystemClock));
+        let text = "The ferry leaves at nine.".to_owned();
+        let document = Extracted {
+            text,
+            kind: Kind::Prose,
+            title: None,
+            pages: vec![],
+            headings: vec![],
+            tables: vec![],
+        };
+        library.ingest("proj_a", "ferry.txt", document).await.unwrap();
+
+        let (tasks, mut events) = (Tasks::new(), library.events());
+        let closing = tasks.closing().clone();
+        tasks.spawn(follow(Arc::clone(&library.shared), embedder, Duration::ZERO, closing));
+
+        assert_eq!(events.recv().await.unwrap().status.vectors, 1);
+        assert_eq!(upstream.requests().len(), 3, "each failure is tried again, and a success is not");
+        assert!(tasks.close(Duration::from_secs(60)).await);
+    }
 }

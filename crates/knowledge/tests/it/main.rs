@@ -2,6 +2,7 @@
 //! memory and a small model of the tests' own.
 
 mod embedder;
+mod endpoint;
 mod files;
 mod formats;
 mod hostile;

@@ -20,6 +20,7 @@ mod cors;
 mod edge;
 #[cfg(feature = "embedded-llm")]
 mod embedded;
+mod embedding;
 #[path = "../../../knowledge/tests/it/files.rs"]
 #[expect(dead_code, reason = "the tests of the crate that reads files need more of them")]
 mod files;
