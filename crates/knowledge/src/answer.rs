@@ -7,7 +7,7 @@ use crate::library::Passage;
 use crate::search::Weighed;
 use crate::search::language::Language;
 use crate::search::words::{self, Term};
-use crate::sentences::sentences;
+use crate::sentences::{joined, sentences};
 
 /// In so many of the best passages a sentence is looked for.
 const PASSAGES: usize = 3;
@@ -168,15 +168,7 @@ impl<'a> Read<'a> {
             }
         }
         chosen.sort_by_key(|place| self.sentences[*place].span.start);
-        let mut extract = String::new();
-        for place in chosen {
-            if !extract.is_empty() {
-                // A heading, an item or a row has no mark at its end that would part it from the next.
-                extract.push(if extract.ends_with(ENDINGS) { ' ' } else { '\n' });
-            }
-            extract.push_str(&text(&self.sentences[place]));
-        }
-        extract
+        joined(chosen.into_iter().map(|place| text(&self.sentences[place])))
     }
 }
 

@@ -30,6 +30,20 @@ pub(crate) fn sentences(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Sentences one after the other, with as little between them as lets them be told apart again.
+pub(crate) fn joined(parts: impl IntoIterator<Item = String>) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let end = text.len();
+        let with = |space: &str| format!("{text}{space}{part}");
+        let is_parted =
+            |text: &String| sentences(text).iter().all(|span| span.end <= end || span.start >= end);
+        let lines = || [" ", "\n"].map(with).into_iter().find(is_parted);
+        text = if text.is_empty() { part } else { lines().unwrap_or_else(|| with("\n\n")) };
+    }
+    text
+}
+
 /// The text with a space for each end of a line that was only broken for its length: as many bytes.
 fn unwrapped(text: &str) -> String {
     let mut whole = String::with_capacity(text.len());
@@ -84,6 +98,20 @@ mod tests {
             &["He met Dr. Jones in St. Louis.", "She did not."],
         );
         check("", &[]);
+    }
+
+    #[test]
+    fn joined_sentences_can_be_told_apart() {
+        let long = "a line of code that goes on for longer than what is wrapped";
+        for parts in [
+            &["It leaves at 9.", "Dogs travel free!"][..],
+            &["size | `100` | A larger one is 413.", "pages | `5000` | Of a document."],
+            &["Setup", "run it", long, "and then this"],
+        ] {
+            let text = joined(parts.iter().map(|part| (*part).to_owned()));
+            check(&text, parts);
+        }
+        assert_eq!(joined(["One.", "Two."].map(str::to_owned)), "One. Two.");
     }
 
     #[test]

@@ -36,6 +36,16 @@ impl DataPlace {
         self.try_open().await.unwrap()
     }
 
+    /// A store with two projects, `ours` and `theirs`.
+    pub(crate) async fn open_with_projects(&self) -> SqliteStore {
+        let store = self.open().await;
+        let account = self.account(&store).await;
+        for project in ["ours", "theirs"] {
+            store.ensure_own_project(project, account, project, self.clock.now()).await.unwrap();
+        }
+        store
+    }
+
     pub(crate) async fn try_open(&self) -> Result<SqliteStore, OpenStoreError> {
         SqliteStore::open(DataDir::lock(self.path()).unwrap(), &self.clock).await
     }

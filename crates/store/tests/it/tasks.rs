@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chat::clock::Clock as _;
 use chat::ids::DocumentId;
-use identity::store::AccountStore as _;
 use knowledge::store::{
     DocumentType, FileChange, FileState, MemoryStore, Outcome, Repository, Source, Tally, Task, TaskChange,
     TaskEnd, TaskFile, TaskKind, TaskStore,
@@ -22,11 +21,7 @@ impl Given {
     /// Both stores, with the projects `ours` and `theirs`.
     async fn each() -> [Self; 2] {
         let place = DataPlace::new();
-        let store = place.open().await;
-        let account = place.account(&store).await;
-        for project in ["ours", "theirs"] {
-            store.ensure_own_project(project, account, project, place.clock.now()).await.unwrap();
-        }
+        let store = place.open_with_projects().await;
         let in_memory: Arc<dyn TaskStore> = Arc::new(MemoryStore::default());
         [Self { place, store: Arc::new(store) }, Self { place: DataPlace::new(), store: in_memory }]
     }
