@@ -1,5 +1,6 @@
 //! all-MiniLM-L6-v2 in the process: an ONNX file of eight-bit weights, run by rten.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ const MAX_TOKENS: usize = 256;
 const DIMENSIONS: usize = 384;
 /// Longer words are for no reader, and an endless one must not cost memory.
 const MAX_BYTES: usize = 16 * 1024;
+/// A question is too short for more to gain anything.
+const QUESTION_THREADS: usize = 2;
 /// As `nice` says it.
 const LEAST_URGENT: i32 = 10;
 /// More texts at once gain nothing, and keep a question waiting.
@@ -33,7 +36,7 @@ pub struct MiniLm {
     passages: Lane,
 }
 
-/// A thread of its own for each purpose, so that a question never waits for the passages of an upload.
+/// Threads of their own for each purpose, so that a question never waits for the passages of an upload.
 #[derive(Clone)]
 struct Lane {
     threads: usize,
@@ -55,12 +58,11 @@ impl MiniLm {
         let model = ModelOptions::with_all_ops().prepack_weights(true).load_file(path);
         let model = model.map_err(|error| EmbedError::Unreadable(error.into()))?;
         let network = Network::new(model).map_err(EmbedError::Unreadable)?;
-        let spare =
-            std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self {
             network: Arc::new(network),
-            questions: Lane::new(1),
-            passages: Lane::behind_all_else(spare),
+            questions: Lane::new(cores.min(QUESTION_THREADS)),
+            passages: Lane::behind_all_else(cores.saturating_sub(1).max(1)),
         })
     }
 

@@ -47,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
         client: reqwest::Client::builder().no_proxy().build()?,
     };
 
-    let chats = [(UPSTREAM_MODEL, 200), (LOCAL_MODEL, 15)];
+    let chats = [(UPSTREAM_MODEL, 3000), (LOCAL_MODEL, 15)];
     let mut idle = Vec::new();
     for (model, count) in chats {
         bench.first_pieces(model, 1).await?;
