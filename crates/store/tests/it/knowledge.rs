@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat::clock::{Clock as _, SystemClock};
+use chat::clock::SystemClock;
 use chat::ids::DocumentId;
 use knowledge::extract::{Extracted, Kind};
 use knowledge::library::{Library, Query};
