@@ -32,8 +32,8 @@ pub use verify::Verified;
 
 /// A question whose vector takes longer is answered by words alone.
 const QUESTION_WAIT: Duration = Duration::from_secs(3);
-/// How many documents are loaded at once.
-const PAGE: usize = 500;
+/// How many documents are loaded at once; some have hundreds of chunks.
+const PAGE: usize = 40;
 /// So many chunks become one passage, if they are among the best.
 const MOST_JOINED: usize = 3;
 const BEST: usize = 10;
