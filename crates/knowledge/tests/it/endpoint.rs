@@ -54,7 +54,7 @@ async fn an_answer_that_is_not_what_was_asked_for_is_refused_in_a_sentence() {
         (answer(&[]), "gave 0 vectors for 1 texts, or not one for each"),
         (answer(&[(0, one.clone()), (1, one.clone())]), "gave 2 vectors for 1 texts, or not one for each"),
         (answer(&[(1, one)]), "gave 1 vectors for 1 texts, or not one for each"),
-        (answer(&[(0, json!([1e200, 0]))]), "gave a vector with numbers that are not finite"),
+        (answer(&[(0, json!([1e30, 0]))]), "gave a vector with numbers that are not finite"),
         (answer(&[(0, json!([null, 0]))]), "answered with something that is no list of vectors"),
         (Reply::html(), "answered with something that is no list of vectors"),
         (Reply::status(200).body(vec![b' '; 1 << 20]), "answered with something that is no list of vectors"),
