@@ -253,16 +253,31 @@ impl Shared {
             return Ok(reader);
         }
         let mut index = Index::new(self.embedder.as_ref().map_or(1, |embedder| embedder.dimensions()));
-        let mut after = None;
-        loop {
-            let page = self.store.page(project, after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(*last);
-            let keys = page.iter().flat_map(|(_, entries)| entries);
-            let vectors = self.vectors_of(project, keys).await?;
-            page.iter().for_each(|(document, entries)| index.put(*document, entries, &vectors));
+        let mut page = self.page(project, None).await?;
+        while let Some((last, _)) = page.0.last() {
+            // Counting words takes a thread of its own, and meanwhile the store reads on.
+            let next = self.page(project, Some(*last));
+            let (documents, vectors) = page;
+            let counting = spawn_blocking(move || {
+                documents.iter().for_each(|(document, entries)| index.put(*document, entries, &vectors));
+                index
+            });
+            let (next, counted) = tokio::join!(next, counting);
+            index = counted.map_err(|error| StoreError::Failed(error.to_string()))?;
+            page = next?;
         }
         Ok(shelf.set(version, index))
+    }
+
+    /// Documents behind one another in the store, and the vectors of their chunks.
+    async fn page(
+        &self,
+        project: &str,
+        after: Option<DocumentId>,
+    ) -> Result<(Vec<(DocumentId, Vec<Entry>)>, Known), StoreError> {
+        let documents = self.store.page(project, after, PAGE).await?;
+        let vectors = self.vectors_of(project, documents.iter().flat_map(|(_, entries)| entries)).await?;
+        Ok((documents, vectors))
     }
 
     async fn vectors_of<'a>(
